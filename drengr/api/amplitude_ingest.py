@@ -1,0 +1,139 @@
+"""POST /amplitude-ingest and its aliases: events from Amplitude's SDKs (contract 4)."""
+
+from urllib.parse import parse_qs
+
+from flask import Blueprint, Response, request
+
+from drengr.api.errors import ApiError, json_response
+from drengr.api.incoming import BadEncoding, BodyTooLarge, read_body
+from drengr.api.service import service
+from drengr.event import BadRow, Context, Event
+from drengr.jsontext import read_json
+from drengr.quota import is_exceeded
+from drengr.sources import amplitude_http
+from drengr.store.projects import project_of_key
+
+PATHS = (
+    "/amplitude-ingest",
+    "/amplitude-ingest/2/httpapi",
+    "/amplitude-ingest/batch",
+    "/2/httpapi",
+    "/batch",
+)
+MAX_BODY_BYTES = 1_048_576
+MAX_EVENTS = 2_000
+
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST, OPTIONS",
+    "Access-Control-Allow-Headers": "content-type, content-encoding, cross-origin-resource-policy",
+    "Access-Control-Max-Age": "7200",
+}
+
+door = Blueprint("amplitude_ingest", __name__)
+
+
+def is_acceptor_path(path: str) -> bool:
+    """Whether answers to this path are the acceptor's: one of PATHS, or anything below the first."""
+    return path.rstrip("/") in PATHS or path.startswith("/amplitude-ingest/")
+
+
+def allow_any_origin(response: Response) -> Response:
+    """CORS on every answer: without it a browser SDK cannot read a 413 or a 429 and sends the batch again."""
+    if is_acceptor_path(request.path):
+        response.headers.update(_CORS)
+    return response
+
+
+def preflight() -> Response:
+    """The answer to OPTIONS: no key, cacheable."""
+    return Response(status=204)
+
+
+def ingest() -> Response:
+    """One batch. The order of checks is the contract's: size, JSON, key, events, count, quota, store."""
+    body, size = _body()
+    key, rows, to_event = _envelope(body)
+    here = service()
+    project = project_of_key(here.store.database, key, "publishable")
+    if project is None:
+        # With `missing_field` SDKs drop the batch after one request; without it they send it 12 times, or for ever.
+        raise ApiError(400, "invalid api_key", missing_field="api_key")
+    if not isinstance(rows, list):
+        raise _no_events()
+    if len(rows) > MAX_EVENTS:
+        raise ApiError(413, "payload too large")
+    now_ms = here.now_ms()
+    if is_exceeded(here.store.database, project.id, now_ms, here.config["DRENGR_DAILY_EVENT_QUOTA"]):
+        # Named one by one, SDKs hold the events for 30 s and try again; unnamed, they drop them within 10 s.
+        raise ApiError(429, "exceeded daily quota", throttled_events=list(range(len(rows))))
+    context = Context(amplitude_http.SOURCE, now_ms, here.sensitive, live=True)
+    events = _valid_events(rows, to_event, context)
+    here.store.events.add(project.id, events, metered=True)
+    return json_response(
+        {"code": 200, "events_ingested": len(events), "payload_size_bytes": size, "server_upload_time": now_ms}
+    )
+
+
+def _body() -> tuple[bytes, int]:
+    try:
+        return read_body(MAX_BODY_BYTES)
+    except BodyTooLarge:
+        raise ApiError(413, "payload too large") from None
+    except BadEncoding:
+        raise _no_events() from None
+
+
+def _envelope(body: bytes) -> tuple[object, object, object]:
+    """(key, rows, the mapping for them) of a JSON body, or of the form that older SDKs post."""
+    if body.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] in (b"{", b"["):
+        envelope = _json_object(body)
+        return envelope.get("api_key"), envelope.get("events"), amplitude_http.to_event
+    form = _form(body)
+    if "e" not in form and "client" not in form:
+        raise _no_events()
+    try:
+        rows = read_json(form.get("e", "").encode("utf-8", "surrogatepass"))
+    except ValueError:
+        rows = None
+    return form.get("client"), rows, amplitude_http.legacy_to_event
+
+
+def _json_object(body: bytes) -> dict:
+    try:
+        envelope = read_json(body)
+    except ValueError:
+        raise _no_events() from None
+    if not isinstance(envelope, dict):
+        raise _no_events()
+    return envelope
+
+
+def _form(body: bytes) -> dict[str, str]:
+    """checksum=…&client=KEY&e=[…]&upload_time=…&v=2, as amplitude-js 8 and the legacy mobile SDKs send it."""
+    try:
+        fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100)
+    except ValueError:
+        raise _no_events() from None
+    return {name: values[0] for name, values in fields.items()}
+
+
+def _valid_events(rows: list, to_event, context: Context) -> list[Event]:
+    events = []
+    for row in rows:
+        try:
+            events.append(to_event(row, context))
+        except BadRow:
+            continue  # contract 4: silently skipped, its neighbours are stored
+    return events
+
+
+def _no_events() -> ApiError:
+    return ApiError(400, "missing or invalid events array", missing_field="events")
+
+
+for _path in PATHS:
+    door.add_url_rule(_path, view_func=ingest, methods=["POST"], strict_slashes=False, provide_automatic_options=False)
+    door.add_url_rule(
+        _path, view_func=preflight, methods=["OPTIONS"], strict_slashes=False, provide_automatic_options=False
+    )

@@ -1,0 +1,81 @@
+"""Every error answer of every door, in that door's own shape (contract 4, 5, 6, 7).
+
+Code raises ApiError; this file alone renders it, and all that Flask itself finds wrong. The shape is picked by the
+path, because a 404 or a 405 belongs to no blueprint.
+"""
+
+import logging
+import sqlite3
+
+import orjson
+from flask import Flask, Response, request
+from werkzeug.exceptions import HTTPException
+
+from drengr.store.database import DatabaseError
+from drengr.store.group_commit import Busy
+
+log = logging.getLogger("drengr.api")
+
+ADMIN_PREFIXES = ("/admin/", "/v1/admin/")
+_ADMIN_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 503: "UNAVAILABLE"}
+
+
+class ApiError(Exception):
+    """This request ends here.
+
+    status   HTTP status
+    message  the contract's text, or a sentence for whoever reads the log
+    code     the admin door's word; unused elsewhere
+    details  extra members: beside `error`, or in the admin door's `details`
+    """
+
+    def __init__(self, status: int, message: str, code: str = "", **details: object) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.code = code
+        self.details = details
+
+
+def json_response(body: object, status: int = 200) -> Response:
+    """The value as an application/json answer."""
+    return Response(orjson.dumps(body), status, mimetype="application/json")
+
+
+def register_errors(app: Flask) -> None:
+    """Render every fault of the application here."""
+    app.register_error_handler(ApiError, _render)
+    app.register_error_handler(HTTPException, _render_http)
+    app.register_error_handler(Exception, _render_fault)
+
+
+def _render(error: ApiError) -> Response:
+    if request.path.startswith(ADMIN_PREFIXES):
+        inner = {"code": error.code or _ADMIN_CODES.get(error.status, "FAILED"), "message": error.message}
+        if error.details:
+            inner["details"] = error.details
+        return json_response({"error": inner}, error.status)
+    return json_response({"code": error.status, "error": error.message, **error.details}, error.status)
+
+
+def _render_http(error: HTTPException) -> Response:
+    """What Flask and Werkzeug raise by themselves: 404, 405, a malformed Host header."""
+    status = error.code or 500
+    response = _render(ApiError(status, (error.name or "error").lower()))
+    for name, value in error.get_headers(request.environ):
+        if name.lower() == "allow":
+            response.headers[name] = value
+    return response
+
+
+def _render_fault(error: Exception) -> Response:
+    """The infrastructure gave way (503: safe to send again), or the code is wrong (500). No value reaches the log."""
+    if isinstance(error, sqlite3.Error | DatabaseError | Busy | OSError):
+        log.error("%s %s: %s: %s", request.method, request.path, type(error).__name__, error)
+        return _render(ApiError(503, f"{_reason(error)}; nothing was stored, send it again later"))
+    log.exception("%s %s failed", request.method, request.path)
+    return _render(ApiError(500, "internal error"))
+
+
+def _reason(error: Exception) -> str:
+    return str(error).rstrip(".") if isinstance(error, Busy | DatabaseError) else "the database cannot be used now"

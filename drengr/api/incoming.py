@@ -1,0 +1,121 @@
+"""The request as it arrives: its body within limits, inflated, and the project its key opens (contract 4, 5, 7)."""
+
+import threading
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import request
+
+from drengr.api.errors import ApiError
+from drengr.api.service import service
+from drengr.store.group_commit import Busy
+
+MAX_DRAINED_BYTES = 32 * 1024 * 1024
+_READ_BYTES = 64 * 1024
+_GIVE_UP_S = 0.5
+_ZLIB_WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+
+
+class BodyTooLarge(Exception):
+    """The body is over the limit, as sent or inflated. What was sent has been read, so that the client hears of it."""
+
+
+class BadEncoding(ValueError):
+    """The body is not what its Content-Encoding says."""
+
+
+def read_body(max_bytes: int) -> tuple[bytes, int]:
+    """(the body, inflated; its size as sent).
+
+    max_bytes  limit for both
+    Raises     BodyTooLarge, BadEncoding
+    Source     contract 4: a client that is answered before it has sent everything sees a reset, not the 413
+    """
+    pieces, size = [], 0
+    for piece in body_pieces():
+        size += len(piece)
+        if size > max_bytes:
+            pieces.clear()
+            if size > MAX_DRAINED_BYTES:
+                break
+        else:
+            pieces.append(piece)
+    if size > max_bytes:
+        raise BodyTooLarge
+    return _inflated(b"".join(pieces), max_bytes), size
+
+
+def body_pieces() -> Iterator[bytes]:
+    """The body as sent, piece by piece."""
+    stream = request.environ["wsgi.input"]
+    left = request.content_length
+    if left is None and not request.environ.get("wsgi.input_terminated"):
+        return
+    while left is None or left > 0:
+        piece = stream.read(_READ_BYTES if left is None else min(left, _READ_BYTES))
+        if not piece:
+            return
+        if left is not None:
+            left -= len(piece)
+        yield piece
+
+
+class Gate:
+    """At most so many requests at work; who finds no place within half a second is answered 503 (see overload)."""
+
+    def __init__(self, places: int) -> None:
+        self._places = threading.BoundedSemaphore(places)
+
+    @contextmanager
+    def entered(self) -> Iterator[None]:
+        """Hold a place. Raises Busy."""
+        if not self._places.acquire(timeout=_GIVE_UP_S):
+            raise Busy("more requests than this service can work on")
+        try:
+            yield
+        finally:
+            self._places.release()
+
+
+def _inflated(body: bytes, max_bytes: int) -> bytes:
+    for coding in reversed([word.strip().lower() for word in request.headers.get("Content-Encoding", "").split(",")]):
+        if coding in ("", "identity"):
+            continue
+        if coding not in _ZLIB_WINDOWS:
+            raise BadEncoding(f"unknown content encoding {coding[:40]!r}")
+        body = _unzipped(body, _ZLIB_WINDOWS[coding], max_bytes)
+    return body
+
+
+def _unzipped(packed: bytes, window: int, max_bytes: int) -> bytes:
+    """All members inflated, never more than one byte past the limit in memory."""
+    pieces, room = [], max_bytes + 1
+    if window == 15 and packed[:1] and packed[0] & 0x0F != 8:
+        window = -15  # "deflate" without the zlib header, as some clients send it
+    try:
+        while packed and room > 0:
+            member = zlib.decompressobj(window)
+            pieces.append(member.decompress(packed, room))
+            room -= len(pieces[-1])
+            if not member.eof:
+                if room > 0:
+                    raise BadEncoding("the compressed body ends in the middle")
+                break
+            packed = member.unused_data if window == 31 else b""
+    except zlib.error as error:
+        raise BadEncoding("the compressed body is damaged") from error
+    if room <= 0:
+        raise BodyTooLarge
+    return b"".join(pieces)
+
+
+def require_project_of_secret_key(message: str = "invalid secret key", code: str = "UNAUTHORIZED"):
+    """The project whose secret key the Authorization header bears. Raises ApiError 401."""
+    from drengr.keys import bearer
+    from drengr.store.projects import project_of_key
+
+    project = project_of_key(service().store.database, bearer(request.headers.get("Authorization")), "secret")
+    if project is None:
+        raise ApiError(401, message, code)
+    return project

@@ -1,0 +1,33 @@
+"""What every door needs at hand, kept on the application: settings, store, clock, gate."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from flask import current_app
+
+from drengr.config import Config
+from drengr.properties import SensitiveKeys
+from drengr.store import Store
+
+EXTENSION = "drengr"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """The running service, as seen from a request."""
+
+    config: Config
+    store: Store
+    sensitive: SensitiveKeys
+    now_ms: Callable[[], int]  # epoch ms UTC; tests put their own clock here
+
+
+def service() -> Service:
+    """The service of the application that answers this request."""
+    return current_app.extensions[EXTENSION]
+
+
+def system_clock() -> int:
+    """Epoch ms UTC, now."""
+    return time.time_ns() // 1_000_000

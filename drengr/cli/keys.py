@@ -1,0 +1,58 @@
+"""`drengr key …`: make, list and revoke keys (contract 7)."""
+
+import json
+from datetime import UTC, datetime
+
+import click
+
+from drengr.cli.opened import chosen_project, open_store
+from drengr.keys import KINDS
+from drengr.store.projects import Key, all_keys, make_key, revoke_key
+
+
+@click.group("key")
+def group() -> None:
+    """Make, list and revoke keys."""
+
+
+@group.command()
+@click.argument("project")
+@click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="publishable sends events, secret reads.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def create(project: str, kind: str, as_json: bool) -> None:
+    """Make a key of PROJECT (name or id) and print it: it is never shown again."""
+    with open_store() as store:
+        key = make_key(store.commits, chosen_project(store, project), kind)
+    click.echo(json.dumps({f"{kind}_key": key}) if as_json else key)
+
+
+@group.command("list")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
+def list_keys(as_json: bool) -> None:
+    """List all keys: id, project, kind, first characters, when made, when revoked."""
+    with open_store() as store:
+        keys = all_keys(store.database)
+    if as_json:
+        click.echo(json.dumps([key._asdict() for key in keys]))
+        return
+    for key in keys:
+        click.echo(_line(key))
+
+
+@group.command()
+@click.argument("key")
+def revoke(key: str) -> None:
+    """Revoke KEY: the id that `drengr key list` shows, or the key itself. It stops at once."""
+    with open_store() as store:
+        if not revoke_key(store.commits, key):
+            raise click.UsageError("No good key has this id or text; see `drengr key list`.")
+    click.echo("revoked")
+
+
+def _line(key: Key) -> str:
+    end = f"revoked {_day(key.revoked_at)}" if key.revoked_at else "good"
+    return f"{key.id:4}  {key.project:20}  {key.kind:11}  {key.hint}  {_day(key.created_at)}  {end}"
+
+
+def _day(epoch_ms: int) -> str:
+    return f"{datetime.fromtimestamp(epoch_ms / 1000, UTC):%Y-%m-%d %H:%M}Z"

@@ -1,0 +1,117 @@
+"""Every setting as data: name, default, unit, one line of help (contract 7). README's table is checked against it."""
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from drengr.properties import SensitiveKeys
+
+
+class BadSetting(ValueError):
+    """A setting's value cannot be used; the text names the setting and says what it takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One environment variable."""
+
+    name: str
+    default: str
+    unit: str
+    help: str
+    read: Callable[[str], object]
+
+
+def _between(low: int, high: int) -> Callable[[str], int]:
+    def read(text: str) -> int:
+        if not (text.strip().isdecimal() and low <= int(text) <= high):
+            raise ValueError(f"a whole number from {low} to {high}")
+        return int(text)
+
+    return read
+
+
+def _one_of(*choices: str) -> Callable[[str], str]:
+    def read(text: str) -> str:
+        if text.upper() not in choices:
+            raise ValueError(" or ".join(choices))
+        return text.upper()
+
+    return read
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in text.split(",") if word.strip())
+
+
+def _path(text: str) -> str:
+    if not text.strip() or "\0" in text:
+        raise ValueError("the path of a file")
+    return os.path.abspath(text)
+
+
+SETTINGS = (
+    Setting("HOST", "127.0.0.1", "address", "Address to listen on.", str),
+    Setting("PORT", "8000", "port", "Port to listen on.", _between(1, 65535)),
+    Setting("WEB_CONCURRENCY", "1", "processes", "Worker processes. One uses a core and a half; see Choices.",
+            _between(1, 64)),
+    Setting("DRENGR_THREADS", "32", "threads", "Threads per worker: the connections served at the same moment.",
+            _between(1, 1000)),
+    Setting("DRENGR_DATABASE", "drengr.db", "path", "The SQLite file. Made when it is missing.", _path),
+    Setting("DRENGR_SYNCHRONOUS", "FULL", "FULL or NORMAL", "NORMAL answers before the disk has flushed: a power cut "
+            "can lose the last seconds, a killed process still loses nothing.", _one_of("FULL", "NORMAL")),
+    Setting("DRENGR_DAILY_EVENT_QUOTA", "5000000", "events", "Events a project may send live per UTC day; then 429.",
+            _between(0, 10**12)),
+    Setting("DRENGR_ALLOWED_KEYS", "", "keys, comma-separated", "Full property keys kept although they look "
+            "sensitive, such as product_name.", _words),
+    Setting("DRENGR_SENSITIVE_WORDS", "", "words, comma-separated", "Words that make a property key sensitive, "
+            "beside the built-in ones.", _words),
+    Setting("DRENGR_IN_FLIGHT", "16", "requests", "Requests a worker works on at once; past it, one waits at most half "
+            "a second for its turn and is answered 503.", _between(1, 1000)),
+    Setting("DRENGR_BODY_SECONDS", "30", "seconds", "Time a client has to send its headers and, apart from whole "
+            "files, its body.", _between(1, 3600)),
+    Setting("DRENGR_MAX_LINE_BYTES", "8388608", "bytes", "Longest row of an imported file; a longer one is skipped.",
+            _between(1024, 2**30)),
+    Setting("DRENGR_MAX_FILE_BYTES", "1099511627776", "bytes", "Largest inflated size of one upload or imported file.",
+            _between(1024, 2**50)),
+    Setting("DRENGR_MAX_ZIP_MEMBERS", "100000", "files", "Most files inside one zip.", _between(1, 10**7)),
+    Setting("DRENGR_MAX_RATIO", "1000", "times", "Largest ratio of inflated to packed size, counted past the first "
+            "10 MiB.", _between(2, 10**6)),
+)
+
+
+@dataclass(frozen=True)
+class Config:
+    """The settings in force; read one with config["DRENGR_DATABASE"]."""
+
+    values: Mapping[str, object]
+
+    def __getitem__(self, name: str):
+        return self.values[name]
+
+    @property
+    def sensitive_keys(self) -> SensitiveKeys:
+        """The rule of contract 3.3 with the operator's words and exceptions."""
+        return SensitiveKeys(self["DRENGR_SENSITIVE_WORDS"], self["DRENGR_ALLOWED_KEYS"])
+
+
+def read_config(environ: Mapping[str, str] | None = None) -> Config:
+    """The settings of an environment, by default the process's.
+
+    Raises  BadSetting for the first value that cannot be used
+    """
+    environ = os.environ if environ is None else environ
+    return Config({setting.name: _value(setting, environ.get(setting.name, "")) for setting in SETTINGS})
+
+
+def unknown_settings(environ: Iterable[str]) -> list[str]:
+    """Names that look like ours and mean nothing: most likely misspelt."""
+    known = {setting.name for setting in SETTINGS} | {"DRENGR_SECRET_KEY", "DRENGR_URL"}
+    return sorted(name for name in environ if name.startswith("DRENGR_") and name not in known)
+
+
+def _value(setting: Setting, text: str) -> object:
+    try:
+        return setting.read(text or setting.default)
+    except ValueError as error:
+        raise BadSetting(f"{setting.name}={text[:100]!r} cannot be used: it takes {error}.") from error

@@ -1,0 +1,32 @@
+"""gunicorn's settings, read by gunicorn itself: `gunicorn --config python:drengr.gunicorn_settings app:app`.
+
+One worker of many threads: threads share one group commit, and a slow client holds a thread, not a process.
+"""
+
+import os
+
+from drengr.config import BadSetting, read_config
+from drengr.serve import announce, log_configuration, stop_with
+
+try:
+    _config = read_config()
+except BadSetting as error:
+    stop_with(str(error))
+
+bind = f"[{_config['HOST']}]:{_config['PORT']}" if ":" in _config["HOST"] else f"{_config['HOST']}:{_config['PORT']}"
+workers = _config["WEB_CONCURRENCY"]
+worker_class = "drengr.worker.Worker"
+threads = _config["DRENGR_THREADS"]
+worker_connections = 2000
+backlog = 2048
+keepalive = 5
+timeout = 60  # of a worker that hangs as a whole; a long upload does not count
+graceful_timeout = 30
+control_socket_disable = True  # it would be a file in the home directory
+worker_tmp_dir = os.path.dirname(_config["DRENGR_DATABASE"])  # nothing is written anywhere else
+logconfig_dict = log_configuration()
+
+
+def on_starting(server):
+    """Before the workers start: make the database and say once what the operator needs."""
+    announce(_config)

@@ -1,0 +1,5 @@
+"""The first version. Its tables come from schema.sql; this is where the history of changes to it begins."""
+
+
+def up(migrator, db):
+    """Nothing to do: a file that has this line was made from schema.sql."""

@@ -1,0 +1,162 @@
+"""Put events away: one literal statement, executed many times in a transaction that keeps the totals too."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from drengr.event import Event
+from drengr.store.group_commit import GroupCommit
+from drengr.store.packing import packed_event_id, packed_id
+
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+_MOST_REMEMBERED = 50_000  # names and origins: a client that invents names must not fill the memory
+
+_INSERT = """
+INSERT INTO semantic_events (project_id, event_id, name_id, origin_id, install_id, external_id, session_id,
+                             occurred_at, received_at, dims, measures, properties)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+"""
+_ADD_TO_DAY = """
+INSERT INTO day_totals (project_id, day, name_id, events) VALUES (?, ?, ?, ?)
+ON CONFLICT (project_id, day, name_id) DO UPDATE SET events = events + excluded.events
+"""
+_ADD_TO_HOUR = """
+INSERT INTO hour_totals (project_id, hour, name_id, events) VALUES (?, ?, ?, ?)
+ON CONFLICT (project_id, hour, name_id) DO UPDATE SET events = events + excluded.events
+"""
+_ADD_TO_USAGE = """
+INSERT INTO live_usage (project_id, day, events) VALUES (?, ?, ?)
+ON CONFLICT (project_id, day) DO UPDATE SET events = events + excluded.events
+"""
+
+
+class Added(NamedTuple):
+    """What became of the events of one write."""
+
+    inserted: int
+    duplicates: int
+
+
+class EventWriter:
+    """Adds events; safe to call from many threads and processes at once."""
+
+    def __init__(self, commits: GroupCommit) -> None:
+        self._commits = commits
+        self._codes: dict[tuple, int] = {}
+
+    def add(self, project_id: int, events: list[Event], *, metered: bool = False) -> Added:
+        """Store the events that are not here yet; the first copy of an event_id stays.
+
+        metered  count what is stored against the project's daily quota
+        Raises   Busy, DatabaseError, sqlite3.Error: then nothing is stored
+        """
+        if not events:
+            return Added(0, 0)
+        learned: dict[tuple, int] = {}
+        added = self._commits.run(
+            lambda connection: self.add_within(connection, project_id, events, learned, metered=metered), len(events)
+        )
+        self.remember(learned)
+        return added
+
+    def add_within(
+        self,
+        connection: sqlite3.Connection,
+        project_id: int,
+        events: list[Event],
+        learned: dict[tuple, int],
+        *,
+        metered: bool = False,
+    ) -> Added:
+        """The same inside a transaction of the caller's; call `remember(learned)` once that is committed."""
+        fresh = _without_repeats(connection, project_id, events)
+        rows = [self._row(connection, project_id, event_id, event, learned) for event_id, event in fresh]
+        connection.executemany(_INSERT, rows)
+        _add_to_totals(connection, project_id, rows)
+        if metered and rows:
+            _meter(connection, project_id, events[0].received_at, len(rows))
+        return Added(len(rows), len(events) - len(rows))
+
+    def remember(self, learned: dict[tuple, int]) -> None:
+        """Keep codes of names and origins, now that the rows that define them are committed and will never change."""
+        if len(self._codes) > _MOST_REMEMBERED:
+            self._codes.clear()
+        self._codes.update(learned)
+
+    def _row(
+        self, connection: sqlite3.Connection, project_id: int, event_id: str | bytes | None, event: Event, learned: dict
+    ) -> tuple:
+        return (
+            project_id,
+            event_id,
+            self._code(connection, _name_code, (project_id, event.event_name), learned),
+            self._code(connection, _origin_code, (event.source, event.app_package), learned),
+            packed_id(event.install_id),
+            packed_id(event.external_id),
+            event.session_id,
+            event.occurred_at,
+            event.received_at,
+            event.dims,
+            event.measures,
+            event.properties,
+        )
+
+    def _code(self, connection: sqlite3.Connection, look_up, key: tuple, learned: dict[tuple, int]) -> int:
+        code = self._codes.get(key) or learned.get(key)
+        if code is None:
+            code = learned[key] = look_up(connection, *key)
+        return code
+
+
+def _without_repeats(
+    connection: sqlite3.Connection, project_id: int, events: list[Event]
+) -> Iterable[tuple[str | bytes | None, Event]]:
+    """(packed event_id, event) of those that are neither stored yet nor a repeat within the list, in order."""
+    fresh: dict[object, tuple[str | bytes | None, Event]] = {}
+    for position, event in enumerate(events):
+        event_id = packed_event_id(event.event_id)
+        # Without an id nothing is a repeat: the position is the key.
+        fresh.setdefault(position if event_id is None else event_id, (event_id, event))
+    known = "SELECT 1 FROM semantic_events WHERE project_id = ? AND event_id = ?"
+    return [
+        pair
+        for pair in fresh.values()
+        if pair[0] is None or connection.execute(known, (project_id, pair[0])).fetchone() is None
+    ]
+
+
+def _add_to_totals(connection: sqlite3.Connection, project_id: int, rows: list[tuple]) -> None:
+    hours = Counter((row[2], row[7] // HOUR_MS) for row in rows)
+    days: Counter = Counter()
+    for (name_id, hour), count in hours.items():
+        days[name_id, hour // 24] += count
+    connection.executemany(_ADD_TO_HOUR, [(project_id, hour, name_id, n) for (name_id, hour), n in hours.items()])
+    connection.executemany(_ADD_TO_DAY, [(project_id, day, name_id, n) for (name_id, day), n in days.items()])
+
+
+def _meter(connection: sqlite3.Connection, project_id: int, received_at: int, count: int) -> None:
+    """Count against the quota. A fault here must let the events in: it is undone alone."""
+    try:
+        connection.execute(_ADD_TO_USAGE, (project_id, received_at // DAY_MS, count))
+    except sqlite3.DatabaseError:
+        if not connection.in_transaction:
+            raise
+
+
+def _name_code(connection: sqlite3.Connection, project_id: int, name: str) -> int:
+    found = "SELECT id FROM event_names WHERE project_id = ? AND name = ?"
+    made = "INSERT INTO event_names (project_id, name) VALUES (?, ?)"
+    return _found_or_made(connection, found, made, (project_id, name))
+
+
+def _origin_code(connection: sqlite3.Connection, source: str, app_package: str | None) -> int:
+    found = "SELECT id FROM origins WHERE source = ? AND app_package IS ?"
+    made = "INSERT INTO origins (source, app_package) VALUES (?, ?)"
+    return _found_or_made(connection, found, made, (source, app_package))
+
+
+def _found_or_made(connection: sqlite3.Connection, found: str, made: str, key: tuple) -> int:
+    row = connection.execute(found, key).fetchone()
+    return row[0] if row else connection.execute(made, key).lastrowid
