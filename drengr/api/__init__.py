@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from flask import Flask
 
 from drengr.api import amplitude_ingest, errors, health
+from drengr.api.gate import Gate
 from drengr.api.service import EXTENSION, Service, system_clock
 from drengr.config import read_config
 from drengr.store import Store
@@ -25,6 +26,7 @@ def build_app(config: Mapping[str, str] | None = None, now_ms: Callable[[], int]
         config=settings,
         store=Store(settings["DRENGR_DATABASE"], settings["DRENGR_SYNCHRONOUS"]),
         sensitive=settings.sensitive_keys,
+        gate=Gate(settings["DRENGR_IN_FLIGHT"]),
         now_ms=now_ms,
     )
     errors.register_errors(app)

@@ -6,12 +6,12 @@ from flask import Blueprint, Response, request
 
 from drengr.api.errors import ApiError, json_response
 from drengr.api.incoming import BadEncoding, BodyTooLarge, read_body
-from drengr.api.service import service
+from drengr.api.service import Service, service
 from drengr.event import BadRow, Context, Event
 from drengr.jsontext import read_json
 from drengr.quota import is_exceeded
 from drengr.sources import amplitude_http
-from drengr.store.projects import project_of_key
+from drengr.store.projects import Project, project_of_key
 
 PATHS = (
     "/amplitude-ingest",
@@ -53,8 +53,19 @@ def preflight() -> Response:
 def ingest() -> Response:
     """One batch. The order of checks is the contract's: size, JSON, key, events, count, quota, store."""
     body, size = _body()
-    key, rows, to_event = _envelope(body)
     here = service()
+    with here.gate.at_work():
+        with here.gate.mapping(len(body)):
+            project, events, now_ms = _accepted(body, here)
+        here.store.events.add(project.id, events, metered=True)
+    return json_response(
+        {"code": 200, "events_ingested": len(events), "payload_size_bytes": size, "server_upload_time": now_ms}
+    )
+
+
+def _accepted(body: bytes, here: Service) -> tuple[Project, list[Event], int]:
+    """(the key's project, the valid events, receive time) of a body that passes every check."""
+    key, rows, to_event = _envelope(body)
     project = project_of_key(here.store.database, key, "publishable")
     if project is None:
         # With `missing_field` SDKs drop the batch after one request; without it they send it 12 times, or for ever.
@@ -68,11 +79,7 @@ def ingest() -> Response:
         # Named one by one, SDKs hold the events for 30 s and try again; unnamed, they drop them within 10 s.
         raise ApiError(429, "exceeded daily quota", throttled_events=list(range(len(rows))))
     context = Context(amplitude_http.SOURCE, now_ms, here.sensitive, live=True)
-    events = _valid_events(rows, to_event, context)
-    here.store.events.add(project.id, events, metered=True)
-    return json_response(
-        {"code": 200, "events_ingested": len(events), "payload_size_bytes": size, "server_upload_time": now_ms}
-    )
+    return project, _valid_events(rows, to_event, context), now_ms
 
 
 def _body() -> tuple[bytes, int]:

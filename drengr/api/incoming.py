@@ -1,19 +1,18 @@
 """The request as it arrives: its body within limits, inflated, and the project its key opens (contract 4, 5, 7)."""
 
-import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 
 from flask import request
 
+from drengr import arrivals
 from drengr.api.errors import ApiError
 from drengr.api.service import service
-from drengr.store.group_commit import Busy
+from drengr.keys import bearer
+from drengr.store.projects import Project, project_of_key
 
 MAX_DRAINED_BYTES = 32 * 1024 * 1024
 _READ_BYTES = 64 * 1024
-_GIVE_UP_S = 0.5
 _ZLIB_WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
@@ -33,6 +32,7 @@ def read_body(max_bytes: int) -> tuple[bytes, int]:
     Source     contract 4: a client that is answered before it has sent everything sees a reset, not the 413
     """
     pieces, size = [], 0
+    connection = request.environ.get("gunicorn.socket")
     for piece in body_pieces():
         size += len(piece)
         if size > max_bytes:
@@ -41,8 +41,11 @@ def read_body(max_bytes: int) -> tuple[bytes, int]:
                 break
         else:
             pieces.append(piece)
+    arrivals.received(connection)
     if size > max_bytes:
         raise BodyTooLarge
+    if size < (request.content_length or 0):
+        raise ApiError(408, "the request body did not arrive in time")
     return _inflated(b"".join(pieces), max_bytes), size
 
 
@@ -59,23 +62,6 @@ def body_pieces() -> Iterator[bytes]:
         if left is not None:
             left -= len(piece)
         yield piece
-
-
-class Gate:
-    """At most so many requests at work; who finds no place within half a second is answered 503 (see overload)."""
-
-    def __init__(self, places: int) -> None:
-        self._places = threading.BoundedSemaphore(places)
-
-    @contextmanager
-    def entered(self) -> Iterator[None]:
-        """Hold a place. Raises Busy."""
-        if not self._places.acquire(timeout=_GIVE_UP_S):
-            raise Busy("more requests than this service can work on")
-        try:
-            yield
-        finally:
-            self._places.release()
 
 
 def _inflated(body: bytes, max_bytes: int) -> bytes:
@@ -110,11 +96,8 @@ def _unzipped(packed: bytes, window: int, max_bytes: int) -> bytes:
     return b"".join(pieces)
 
 
-def require_project_of_secret_key(message: str = "invalid secret key", code: str = "UNAUTHORIZED"):
+def require_project_of_secret_key(message: str = "invalid secret key", code: str = "UNAUTHORIZED") -> Project:
     """The project whose secret key the Authorization header bears. Raises ApiError 401."""
-    from drengr.keys import bearer
-    from drengr.store.projects import project_of_key
-
     project = project_of_key(service().store.database, bearer(request.headers.get("Authorization")), "secret")
     if project is None:
         raise ApiError(401, message, code)

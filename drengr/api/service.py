@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from flask import current_app
 
+from drengr.api.gate import Gate
 from drengr.config import Config
 from drengr.properties import SensitiveKeys
 from drengr.store import Store
@@ -20,6 +21,7 @@ class Service:
     config: Config
     store: Store
     sensitive: SensitiveKeys
+    gate: Gate
     now_ms: Callable[[], int]  # epoch ms UTC; tests put their own clock here
 
 
