@@ -84,12 +84,8 @@ def event_of(reading: Reading, context: Context) -> Event:
     if install_id is None:
         raise BadRow(f"missing user or device id for event {_quoted(reading.name)}")
     occurred_at = _occurred_at(reading, context)
-    system = {"os": reading.os, "device_model": reading.device_model, "app_version": reading.app_version}
-    system_dims = {key: text for key, value in system.items() if (text := id_text(value)) is not None}
-    if source_name is not None:
-        system_dims["_source_event_name"] = source_name
     dims, measures = dims_and_measures(
-        reading.event_properties, reading.user_properties, system_dims, context.sensitive
+        reading.event_properties, reading.user_properties, _system_dims(reading, source_name), context.sensitive
     )
     return Event(
         event_id=_event_id(reading, install_id, timed=occurred_at is not None),
@@ -104,6 +100,19 @@ def event_of(reading: Reading, context: Context) -> Event:
         dims=dims,
         measures=measures,
     )
+
+
+def _system_dims(reading: Reading, source_name: str | None) -> dict[str, str]:
+    system = {}
+    if (os := id_text(reading.os)) is not None:
+        system["os"] = os
+    if (device_model := id_text(reading.device_model)) is not None:
+        system["device_model"] = device_model
+    if (app_version := id_text(reading.app_version)) is not None:
+        system["app_version"] = app_version
+    if source_name is not None:
+        system["_source_event_name"] = source_name
+    return system
 
 
 @lru_cache(maxsize=4096)
@@ -150,8 +159,8 @@ def joined(name: object, version: object) -> str | None:
     >>> joined("iOS", "17.4"), joined("iOS", None), joined(None, None)
     ('iOS 17.4', 'iOS', None)
     """
-    parts = [text for text in (id_or_number(name), id_or_number(version)) if text is not None]
-    return " ".join(parts) or None
+    first, second = id_or_number(name), id_or_number(version)
+    return f"{first} {second}" if first and second else first or second
 
 
 def id_or_number(value: object) -> str | None:

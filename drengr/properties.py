@@ -5,7 +5,6 @@ and values, count.
 """
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 
 import orjson
 
@@ -21,7 +20,9 @@ SENSITIVE_WORDS = ("email", "phone", "name", "address", "password", "token", "ss
 # A path is only compared with allowed keys and cut to MAX_KEY, so a stem need not be longer: a key of half a megabyte
 # over 10,000 children would be copied 10,000 times.
 _LONGEST_STEM = 300
-_REMEMBERED_KEY = 128  # longer keys are judged anew each time: the memory of a cache stays bounded
+# Verdicts that are kept: a client that invents keys, or keys of a megabyte, must not fill the memory.
+_MOST_REMEMBERED = 10_000
+_REMEMBERED_KEY = 128
 
 
 class SensitiveKeys:
@@ -39,15 +40,16 @@ class SensitiveKeys:
     def __init__(self, words: Iterable[str] = (), allowed: Iterable[str] = ()) -> None:
         self._words = SENSITIVE_WORDS + tuple(word.lower() for word in words)
         self._allowed = frozenset(allowed)
-        self._remembered = lru_cache(maxsize=4096)(self.word_in)
+        self._verdicts: dict[str, bool] = {}  # a dict look-up a key: this is asked for every property of every event
 
     def drops(self, path: str) -> bool:
         """Whether the property with this full key is dropped."""
-        return self.is_sensitive(path) and not self.allows(path)
+        return self.is_sensitive(path) and path not in self._allowed
 
     def is_sensitive(self, segment: str) -> bool:
         """Whether a key, or one segment of its path, holds a sensitive word."""
-        return bool(self._remembered(segment) if len(segment) <= _REMEMBERED_KEY else self.word_in(segment))
+        verdict = self._verdicts.get(segment)
+        return self._judge(segment) if verdict is None else verdict
 
     def allows(self, path: str) -> bool:
         """Whether the operator spared exactly this full key."""
@@ -57,6 +59,14 @@ class SensitiveKeys:
         """The word that makes the key sensitive, for a report to the operator; None when there is none."""
         lowered = segment.lower()
         return next((word for word in self._words if word in lowered), None)
+
+    def _judge(self, segment: str) -> bool:
+        verdict = self.word_in(segment) is not None
+        if len(segment) <= _REMEMBERED_KEY:
+            if len(self._verdicts) >= _MOST_REMEMBERED:
+                self._verdicts.clear()
+            self._verdicts[segment] = verdict
+        return verdict
 
 
 def dims_and_measures(
@@ -73,14 +83,14 @@ def dims_and_measures(
     measures: dict[str, int | float] = {}
     taken = set(dims)
     for path, value in _flat(event_properties, user_properties, sensitive):
-        key = path[:MAX_KEY] if len(path) > MAX_KEY else path
+        key = path[:MAX_KEY]
         if key in taken:
             continue
         taken.add(key)
-        if is_measure(value):
+        if type(value) is not str and is_measure(value):
             measures[key] = value
         elif len(dims) < MAX_DIMS:
-            dims[key] = _dim_text(value, path, sensitive)
+            dims[key] = value[:MAX_VALUE] if type(value) is str else _dim_text(value, path, sensitive)
     return orjson.dumps(dims).decode(), orjson.dumps(_chosen(measures)).decode()
 
 
@@ -110,13 +120,13 @@ def _children(parent: str, bag: dict[str, object], sensitive: SensitiveKeys) -> 
 
 def _chosen(measures: dict[str, int | float]) -> dict[str, int | float]:
     """At most MAX_MEASURES, the well-known ones first, then in order of arrival."""
+    if len(measures) < 2:
+        return measures
     first = {key: measures[key] for key in FIRST_MEASURES if key in measures}
     return dict(list({**first, **measures}.items())[:MAX_MEASURES])
 
 
 def _dim_text(value: object, path: str, sensitive: SensitiveKeys) -> str:
-    if isinstance(value, str):
-        return value[:MAX_VALUE]
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict | list):
