@@ -21,6 +21,25 @@ class Worker(ThreadWorker):
         self._read_seconds = read_config()["DRENGR_BODY_SECONDS"]
         super().init_process()
 
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """At the end, close the door and not only the ears.
+
+        gunicorn leaves a stopping worker's port open while it finishes what it has. Who connects meanwhile is cut off
+        at the end: Python's SDK drops its events then, but tries twelve times when it is refused.
+        """
+        super().set_accept_enabled(enabled)
+        if self.alive:
+            return
+        for listener in self.sockets:
+            while self._takes_in_one(listener):
+                pass
+            listener.close()
+
+    def _takes_in_one(self, listener) -> bool:
+        waiting = self.nr_conns
+        self.accept(listener)
+        return self.nr_conns > waiting
+
     def accept(self, listener) -> None:
         """Let the new connection wait in the poller until it says something."""
         try:

@@ -51,8 +51,8 @@ def quota(folder: Path, cache: Path) -> Story:
 
 
 def killed(folder: Path, cache: Path) -> Story:
-    """SDKs and plain clients stream while the service is twice killed with SIGKILL and started again."""
-    with Service(folder / "events.db") as service:
+    """SDKs and plain clients stream while the service, two workers of it, is twice killed and started again."""
+    with Service(folder / "events.db", WEB_CONCURRENCY="2") as service:
         with streaming(service, cache) as (running, clients):
             for _ in range(2):
                 time.sleep(1.2)
