@@ -9,7 +9,7 @@ from hashlib import sha256
 from typing import NamedTuple
 from uuid import uuid4
 
-from drengr.jsontext import is_integer
+from drengr.jsontext import LongInteger, is_integer
 from drengr.properties import MAX_VALUE, SensitiveKeys, dims_and_measures
 from drengr.timeparse import BadTime, in_window
 
@@ -76,7 +76,7 @@ def event_of(reading: Reading, context: Context) -> Event:
     Raises  BadRow when it has no name, no id, or (history only) no time in the window of contract 3.4
     Source  contract 3, in this order: name, identity, time, dedup id, dims and measures
     """
-    if not isinstance(reading.name, str) or not reading.name.strip():
+    if not isinstance(reading.name, str) or isinstance(reading.name, LongInteger) or not reading.name.strip():
         raise BadRow("missing event name")
     name, source_name = normal_name(reading.name)
     external_id = id_text(reading.user_id)

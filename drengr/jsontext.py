@@ -18,8 +18,12 @@ LARGEST_INTEGER = 2**63 - 1
 _DIGITS_FOLDED = bytes.maketrans(b"0123456789", b"0000000000")
 _LONG_RUN = b"0" * 19
 # The closing quote is optional so that an open string is one token too: scanning stays linear.
-_TOKENS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
+_TOKENS = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]++|[\]}]++', re.DOTALL)
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+class LongInteger(str):
+    """An integer past 64 bits: its digits, exact. An id or a dim like other text, but no event's name."""
 
 
 def read_json(body: bytes) -> object:
@@ -29,13 +33,26 @@ def read_json(body: bytes) -> object:
     depth. Text comes back as valid UTF-8 without NUL; integers that do not fit 64 bits come back as text, exact.
     Raises  ValueError when it is no JSON at all
     """
-    if _LONG_RUN not in body.translate(_DIGITS_FOLDED) and b"\\u0000" not in body:
+    if is_plain(body):
         try:
             return orjson.loads(body)
         except orjson.JSONDecodeError:
             pass
     text = body.decode("utf-8-sig", "replace")
-    return _mended(_python_loads(_without_depth(text)))
+    try:
+        return _mended(_python_loads(text))
+    except RecursionError:
+        return _mended(_python_loads(_without_depth(text)))
+
+
+def has_long_number(body: bytes) -> bool:
+    """Whether there is a run of 19 digits: an integer so long is one that orjson may round."""
+    return _LONG_RUN in body.translate(_DIGITS_FOLDED)
+
+
+def is_plain(body: bytes) -> bool:
+    """Whether orjson reads all of the body exactly, or refuses it: no integer past 64 bits, no escaped NUL."""
+    return not has_long_number(body) and b"\\u0000" not in body
 
 
 def clean_text(text: str) -> str:
@@ -50,18 +67,15 @@ def clean_text(text: str) -> str:
 
 
 def _python_loads(text: str) -> object:
-    try:
-        return json.loads(text, parse_int=_integer, strict=False)
-    except RecursionError as error:  # cannot happen after _without_depth; a 5xx must not either
-        raise ValueError("nested too deep") from error
+    return json.loads(text, parse_int=_integer, strict=False)
 
 
-def _integer(digits: str) -> int | str:
+def _integer(digits: str) -> "int | LongInteger":
     """Within 64 bits the integer, beyond them its digits; never the quadratic work of 100,000 digits."""
     if len(digits) > 20:
-        return digits
+        return LongInteger(digits)
     number = int(digits)
-    return number if -LARGEST_INTEGER <= number <= LARGEST_INTEGER else digits
+    return number if -LARGEST_INTEGER <= number <= LARGEST_INTEGER else LongInteger(digits)
 
 
 def _mended(value: object) -> object:
@@ -76,20 +90,18 @@ def _mended(value: object) -> object:
 
 def _without_depth(text: str) -> str:
     """The text with every array and object deeper than MAX_DEPTH replaced by null."""
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
-        return text
     kept, depth, resume = [], 0, 0
     for token in _TOKENS.finditer(text):
-        mark = token.group()[0]
-        if mark in "[{":
-            depth += 1
-            if depth == MAX_DEPTH + 1:
-                kept.append(text[resume : token.start()])
-        elif mark in "]}":
-            depth -= 1
-            if depth == MAX_DEPTH:
+        start, run = token.start(), token.end() - token.start()
+        if text[start] in "[{":
+            if depth <= MAX_DEPTH < depth + run:
+                kept.append(text[resume : start + MAX_DEPTH - depth])
+            depth += run
+        elif text[start] in "]}":
+            if depth - run <= MAX_DEPTH < depth:
                 kept.append("null")
-                resume = token.end()
+                resume = start + depth - MAX_DEPTH
+            depth -= run
     if depth > MAX_DEPTH:
         raise ValueError("brackets are never closed")
     kept.append(text[resume:])

@@ -1,8 +1,8 @@
 """The day's live usage against the quota (contract 4). It fails open: a metering fault lets events in."""
 
 import logging
-import sqlite3
 
+from drengr.store import FAULTS
 from drengr.store.database import Database
 from drengr.store.write import DAY_MS
 
@@ -15,7 +15,7 @@ def is_exceeded(database: Database, project_id: int, now_ms: int, quota: int) ->
         used = database.read(
             "SELECT events FROM live_usage WHERE project_id = ? AND day = ?", (project_id, now_ms // DAY_MS)
         )
-    except sqlite3.Error as fault:
+    except FAULTS as fault:
         log.warning("The daily quota cannot be read (%s); events are let in.", fault)
         return False
     return (used[0][0] if used else 0) >= quota

@@ -3,15 +3,12 @@
 import json
 import os
 import socket
-import sqlite3
 import sys
 from typing import NoReturn
 
 from drengr import __version__
 from drengr.config import BadSetting, Config, read_config, unknown_settings
-from drengr.store import Store
-from drengr.store.database import DatabaseError
-from drengr.store.group_commit import Busy
+from drengr.store import FAULTS, Store
 from drengr.store.projects import NewProject, make_default_project
 
 EXIT_CANNOT_START = 3
@@ -43,8 +40,9 @@ def serve() -> NoReturn:
         _check_port(config["HOST"], config["PORT"])
     except BadSetting as error:
         stop_with(str(error))
-    except OSError as error:
-        stop_with(f"Cannot listen on {config['HOST']}:{config['PORT']}: {error.strerror}. Set PORT or HOST.")
+    except (OSError, UnicodeError) as error:  # UnicodeError: "a..b" is no host name
+        reason = getattr(error, "strerror", None) or "not a host name"
+        stop_with(f"Cannot listen on {config['HOST']}:{config['PORT']}: {reason}. Set PORT or HOST.")
     arguments = ["-m", "gunicorn", "--config", "python:drengr.gunicorn_settings", "drengr:create_app()"]
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *arguments])
@@ -64,7 +62,7 @@ def first_start(config: Config) -> None:
         store = Store(config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"])
         made = make_default_project(store.commits)
         store.close()
-    except (DatabaseError, Busy, sqlite3.Error) as error:
+    except FAULTS as error:
         stop_with(str(error))
     if made is not None:
         _show_keys(made, _url(config), config["DRENGR_DATABASE"])

@@ -49,8 +49,7 @@ def iso_text(ms: int) -> str:
     >>> iso_text(1776952931000)
     '2026-04-23T14:02:11.000Z'
     """
-    moment = _EPOCH + timedelta(milliseconds=ms)
-    return f"{moment:%Y-%m-%dT%H:%M:%S}.{ms % 1000:03d}Z" if moment.year > 999 else f"{moment.isoformat()[:19]}.000Z"
+    return (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
 def _iso_ms(value: object) -> int:
@@ -71,8 +70,11 @@ def _number_ms(value: object, times: int, over: int) -> int:
         if not _NUMBER.fullmatch(text):
             raise BadTime(value)
         value = int(text) if text.lstrip("+-").isdigit() else float(text)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         raise BadTime(value)
     if isinstance(value, int):
         return value * times // over
-    return math.floor(round(value * times / over, 3))
+    ms = value * times / over
+    if not math.isfinite(ms):  # 1e306 seconds
+        raise BadTime(value)
+    return math.floor(round(ms, 3))

@@ -20,6 +20,7 @@ PATHS = (
     "/2/httpapi",
     "/batch",
 )
+_BELOW = tuple(path + "/" for path in PATHS)
 MAX_BODY_BYTES = 1_048_576
 MAX_EVENTS = 2_000
 
@@ -34,8 +35,8 @@ door = Blueprint("amplitude_ingest", __name__)
 
 
 def is_acceptor_path(path: str) -> bool:
-    """Whether answers to this path are the acceptor's: one of PATHS, or anything below the first."""
-    return path.rstrip("/") in PATHS or path.startswith("/amplitude-ingest/")
+    """Whether answers to this path are the acceptor's: one of PATHS, or anything below one."""
+    return path in PATHS or path.startswith(_BELOW)
 
 
 def allow_any_origin(response: Response) -> Response:

@@ -13,6 +13,7 @@ from drengr.store.projects import Project, project_of_key
 
 MAX_DRAINED_BYTES = 32 * 1024 * 1024
 _READ_BYTES = 64 * 1024
+_SLICE_BYTES = 4096
 _ZLIB_WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
 
 
@@ -50,13 +51,16 @@ def read_body(max_bytes: int) -> tuple[bytes, int]:
 
 
 def body_pieces() -> Iterator[bytes]:
-    """The body as sent, piece by piece."""
+    """The body as sent, piece by piece. Raises ApiError 400 when the transfer itself is broken."""
     stream = request.environ["wsgi.input"]
     left = request.content_length
     if left is None and not request.environ.get("wsgi.input_terminated"):
         return
     while left is None or left > 0:
-        piece = stream.read(_READ_BYTES if left is None else min(left, _READ_BYTES))
+        try:
+            piece = stream.read(_READ_BYTES if left is None else min(left, _READ_BYTES))
+        except Exception as error:  # gunicorn's own exceptions for chunks that are none
+            raise ApiError(400, "the request body is broken") from error
         if not piece:
             return
         if left is not None:
@@ -76,23 +80,24 @@ def _inflated(body: bytes, max_bytes: int) -> bytes:
 
 def _unzipped(packed: bytes, window: int, max_bytes: int) -> bytes:
     """All members inflated, never more than one byte past the limit in memory."""
-    pieces, room = [], max_bytes + 1
     if window == 15 and packed[:1] and packed[0] & 0x0F != 8:
         window = -15  # "deflate" without the zlib header, as some clients send it
+    pieces, room, position, member = [], max_bytes + 1, 0, None
     try:
-        while packed and room > 0:
-            member = zlib.decompressobj(window)
-            pieces.append(member.decompress(packed, room))
+        while position < len(packed) and (member is None or not member.eof or window == 31):
+            if member is None or member.eof:
+                member = zlib.decompressobj(window)
+            # Small slices: what lies behind a member is copied, and a megabyte can hold 50,000 empty members.
+            piece = packed[position : position + _SLICE_BYTES]
+            pieces.append(member.decompress(piece, room))
+            position += len(piece) - len(member.unused_data)
             room -= len(pieces[-1])
-            if not member.eof:
-                if room > 0:
-                    raise BadEncoding("the compressed body ends in the middle")
-                break
-            packed = member.unused_data if window == 31 else b""
+            if room <= 0:
+                raise BodyTooLarge
     except zlib.error as error:
         raise BadEncoding("the compressed body is damaged") from error
-    if room <= 0:
-        raise BodyTooLarge
+    if member is not None and not member.eof:
+        raise BadEncoding("the compressed body ends in the middle")
     return b"".join(pieces)
 
 

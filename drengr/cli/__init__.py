@@ -5,7 +5,7 @@ import click
 from drengr import __version__
 from drengr.cli import keys, projects
 from drengr.config import BadSetting
-from drengr.store.database import DatabaseError
+from drengr.store import FAULTS
 
 
 class _Group(click.Group):
@@ -14,7 +14,7 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context):
         try:
             return super().invoke(ctx)
-        except (BadSetting, DatabaseError) as error:
+        except (BadSetting, *FAULTS) as error:
             raise click.ClickException(str(error)) from error
 
 

@@ -1,10 +1,14 @@
 """All SQL. A Store is what the rest of the program holds: one file, who reads it, who writes it."""
 
+import sqlite3
 import time
 
-from drengr.store.database import Database
-from drengr.store.group_commit import GroupCommit
+from drengr.store.database import Database, DatabaseError
+from drengr.store.group_commit import Busy, GroupCommit
 from drengr.store.write import EventWriter
+
+# What callers catch when the file cannot be read or written; nothing was stored then.
+FAULTS = (sqlite3.Error, DatabaseError, Busy)
 
 
 class Store:
@@ -26,5 +30,6 @@ class Store:
         self.commits.run(lambda connection: connection.execute(statement, (time.time_ns() // 1_000_000,)))
 
     def close(self) -> None:
-        """Close this thread's connections."""
+        """Close this thread's connections and the lock files."""
         self.database.close()
+        self.commits.close()

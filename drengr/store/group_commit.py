@@ -73,6 +73,10 @@ class GroupCommit:
             raise ticket.error
         return ticket.result
 
+    def close(self) -> None:
+        """Close the lock files; the next write opens them again."""
+        self._turn.close()
+
     def _wait(self, ticket: _Ticket) -> None:
         """Until the write is done or its ticket is to lead."""
         if ticket.wake.acquire(timeout=LONGEST_WAIT_S):
@@ -155,6 +159,12 @@ class FairTurn:
             yield
         finally:
             fcntl.flock(write, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Close both files."""
+        for descriptor in self._descriptors or ():
+            os.close(descriptor)
+        self._descriptors = None
 
 
 def _open(path: str) -> int:

@@ -6,6 +6,7 @@ import time
 from typing import NamedTuple
 from uuid import uuid4
 
+from drengr.jsontext import clean_text
 from drengr.keys import KINDS, key_hash, key_hint, new_key
 from drengr.store.database import Database
 from drengr.store.group_commit import GroupCommit
@@ -49,7 +50,7 @@ def make_project(commits: GroupCommit, name: str) -> NewProject:
 
     Raises  ValueError when the name is blank, too long or taken
     """
-    name = name.strip()
+    name = clean_text(name).strip()
     if not name or len(name) > MAX_PROJECT_NAME:
         raise ValueError(f"A project name has 1 to {MAX_PROJECT_NAME} characters.")
     made = commits.run(lambda connection: _insert_project(connection, name))
@@ -74,7 +75,8 @@ def make_key(commits: GroupCommit, project: Project, kind: str) -> str:
 
 def revoke_key(commits: GroupCommit, key_or_id: str) -> bool:
     """Revoke the key that has this id, or is this key; False when there is none that is still good."""
-    column, value = ("id", int(key_or_id)) if key_or_id.isdecimal() else ("key_hash", key_hash(key_or_id))
+    is_id = key_or_id.isdecimal() and len(key_or_id) < 19  # SQLite's integers end there
+    column, value = ("id", int(key_or_id)) if is_id else ("key_hash", key_hash(key_or_id))
     statement = f"UPDATE api_keys SET revoked_at = ? WHERE {column} = ? AND revoked_at IS NULL"
     return commits.run(lambda connection: connection.execute(statement, (_now_ms(), value)).rowcount > 0)
 
