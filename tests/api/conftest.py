@@ -1,0 +1,19 @@
+"""Fixtures that only the doors' tests need."""
+
+import pytest
+
+from drengr.api import build_app
+from drengr.api.service import EXTENSION
+from drengr.store.projects import make_project
+from tests.admin import Admin
+from tests.conftest import Clock
+
+
+@pytest.fixture(scope="session")
+def empty(tmp_path_factory) -> Admin:
+    """The admin door of a project that stays empty: for requests that are refused or find nothing."""
+    app = build_app({"DRENGR_DATABASE": str(tmp_path_factory.mktemp("empty") / "events.db")}, now_ms=Clock())
+    store = app.extensions[EXTENSION].store
+    made = make_project(store.commits, "empty")
+    yield Admin(app.test_client(), made.project_id, made.secret_key)
+    store.close()
