@@ -138,7 +138,7 @@ def _number_text(value: object) -> str:
     """A number that no measure can hold: an integer past 64 bits, NaN, an infinity."""
     if isinstance(value, float):
         return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
-    return str(value)
+    return str(value)[:MAX_VALUE]
 
 
 def _kept(value: object, path: str, sensitive: SensitiveKeys, depth: int) -> object:

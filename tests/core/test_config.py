@@ -1,0 +1,71 @@
+"""Settings: contract 7."""
+
+import os
+
+import pytest
+
+from drengr.config import SETTINGS, BadSetting, read_config, unknown_settings
+
+
+def test_an_empty_environment_gives_the_documented_defaults():
+    config = read_config({})
+    assert (config["HOST"], config["PORT"], config["WEB_CONCURRENCY"]) == ("127.0.0.1", 8000, 1)
+    assert config["DRENGR_DATABASE"] == os.path.abspath("drengr.db")
+    assert config["DRENGR_DAILY_EVENT_QUOTA"] == 5_000_000
+    assert config["DRENGR_SYNCHRONOUS"] == "FULL"
+    assert config["DRENGR_ALLOWED_KEYS"] == config["DRENGR_SENSITIVE_WORDS"] == ()
+
+
+def test_every_setting_has_a_unit_and_a_line_of_help():
+    for setting in SETTINGS:
+        assert setting.unit and setting.help.endswith("."), setting.name
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
+def test_an_empty_value_means_the_default(setting):
+    assert read_config({setting.name: ""})[setting.name] == read_config({})[setting.name]
+
+
+def test_words_are_separated_by_commas_and_blanks_do_not_count():
+    config = read_config({"DRENGR_ALLOWED_KEYS": " product_name , ,user.$set.plan_name,"})
+    assert config["DRENGR_ALLOWED_KEYS"] == ("product_name", "user.$set.plan_name")
+
+
+def test_the_sensitive_rule_follows_the_settings():
+    keys = read_config({"DRENGR_ALLOWED_KEYS": "product_name", "DRENGR_SENSITIVE_WORDS": "IBAN"}).sensitive_keys
+    assert [keys.drops(key) for key in ("product_name", "my_iban", "user_name", "plan")] == [False, True, True, False]
+
+
+BAD = [
+    ("PORT", "0"), ("PORT", "65536"), ("PORT", "http"), ("PORT", "-1"), ("PORT", "8000.5"), ("PORT", "9" * 5000),
+    ("WEB_CONCURRENCY", "0"), ("WEB_CONCURRENCY", "many"), ("WEB_CONCURRENCY", "65"),
+    ("DRENGR_DATABASE", "  "), ("DRENGR_DATABASE", "a\0b"),
+    ("DRENGR_SYNCHRONOUS", "OFF"), ("DRENGR_DAILY_EVENT_QUOTA", "-5"), ("DRENGR_DAILY_EVENT_QUOTA", "1e6"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "value"), BAD, ids=[f"{name}={value[:12]!r}" for name, value in BAD])
+def test_a_bad_value_is_named_with_what_the_setting_takes(name, value):
+    with pytest.raises(BadSetting) as caught:
+        read_config({name: value})
+    sentence = str(caught.value)
+    assert sentence.startswith(f"{name}=") and "it takes" in sentence and sentence.endswith(".")
+    assert "\n" not in sentence and len(sentence) < 300
+
+
+def test_every_number_names_its_bounds_in_its_error():
+    for setting in SETTINGS:
+        if setting.default.isdecimal():
+            with pytest.raises(BadSetting, match="a whole number from"):
+                read_config({setting.name: "x"})
+
+
+def test_a_misspelt_setting_is_found():
+    assert unknown_settings({"DRENGR_DATABSE": "", "DRENGR_DATABASE": "", "DATABASE_URL": "", "HOST": ""}) == [
+        "DRENGR_DATABSE"
+    ]
+
+
+def test_the_environment_of_the_process_is_the_default(monkeypatch):
+    monkeypatch.setenv("PORT", "8123")
+    assert read_config()["PORT"] == 8123
