@@ -98,11 +98,11 @@ CREATE TABLE live_usage ( -- what the daily quota is measured by
 CREATE TABLE import_progress (
   project_id INTEGER NOT NULL REFERENCES projects (id),
   file_key   TEXT    NOT NULL, -- sha256 of what identifies the file and the way it is read
-  rows       INTEGER NOT NULL CHECK (rows >= 0), -- rows read and stored so far
+  rows       INTEGER NOT NULL CHECK (rows = imported + skipped + duplicates), -- rows read and stored so far
   imported   INTEGER NOT NULL,
   skipped    INTEGER NOT NULL,
   duplicates INTEGER NOT NULL,
-  updated_at INTEGER NOT NULL, -- epoch ms
+  reasons    TEXT    NOT NULL, -- JSON array: why the first rows were skipped
   PRIMARY KEY (project_id, file_key)
 ) STRICT, WITHOUT ROWID;
 
