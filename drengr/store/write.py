@@ -17,7 +17,10 @@ _INSERT = """
 INSERT INTO semantic_events (project_id, event_id, name_id, origin_id, install_id, external_id, session_id,
                              occurred_at, received_at, dims, measures, properties)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (project_id, event_id) WHERE event_id IS NOT NULL DO NOTHING
 """
+# Ids are handed out in order within a transaction, so the last rows are the ones just inserted.
+_JUST_INSERTED = "SELECT name_id, occurred_at FROM semantic_events WHERE id > last_insert_rowid() - ?"
 _ADD_TO_DAY = """
 INSERT INTO day_totals (project_id, day, name_id, events) VALUES (?, ?, ?, ?)
 ON CONFLICT (project_id, day, name_id) DO UPDATE SET events = events + excluded.events
@@ -71,13 +74,15 @@ class EventWriter:
         metered: bool = False,
     ) -> Added:
         """The same inside a transaction of the caller's; call `remember(learned)` once that is committed."""
-        fresh = _without_repeats(connection, project_id, events)
-        rows = [self._row(connection, project_id, event_id, event, learned) for event_id, event in fresh]
-        connection.executemany(_INSERT, rows)
-        _add_to_totals(connection, project_id, rows)
-        if metered and rows:
-            _meter(connection, project_id, events[0].received_at, len(rows))
-        return Added(len(rows), len(events) - len(rows))
+        rows = self._rows(connection, project_id, events, learned)
+        inserted = connection.executemany(_INSERT, rows).rowcount
+        if inserted == len(rows):
+            _add_to_totals(connection, project_id, [(row[2], row[7]) for row in rows])
+        elif inserted:
+            _add_to_totals(connection, project_id, connection.execute(_JUST_INSERTED, (inserted,)))
+        if metered and inserted:
+            _meter(connection, project_id, events[0].received_at, inserted)
+        return Added(inserted, len(events) - inserted)
 
     def remember(self, learned: dict[tuple, int]) -> None:
         """Keep codes of names and origins, now that the rows that define them are committed and will never change."""
@@ -85,50 +90,41 @@ class EventWriter:
             self._codes.clear()
         self._codes.update(learned)
 
-    def _row(
-        self, connection: sqlite3.Connection, project_id: int, event_id: str | bytes | None, event: Event, learned: dict
-    ) -> tuple:
-        return (
-            project_id,
-            event_id,
-            self._code(connection, _name_code, (project_id, event.event_name), learned),
-            self._code(connection, _origin_code, (event.source, event.app_package), learned),
-            packed_id(event.install_id),
-            packed_id(event.external_id),
-            event.session_id,
-            event.occurred_at,
-            event.received_at,
-            event.dims,
-            event.measures,
-            event.properties,
-        )
-
-    def _code(self, connection: sqlite3.Connection, look_up, key: tuple, learned: dict[tuple, int]) -> int:
-        code = self._codes.get(key) or learned.get(key)
-        if code is None:
-            code = learned[key] = look_up(connection, *key)
-        return code
-
-
-def _without_repeats(
-    connection: sqlite3.Connection, project_id: int, events: list[Event]
-) -> Iterable[tuple[str | bytes | None, Event]]:
-    """(packed event_id, event) of those that are neither stored yet nor a repeat within the list, in order."""
-    fresh: dict[object, tuple[str | bytes | None, Event]] = {}
-    for position, event in enumerate(events):
-        event_id = packed_event_id(event.event_id)
-        # Without an id nothing is a repeat: the position is the key.
-        fresh.setdefault(position if event_id is None else event_id, (event_id, event))
-    known = "SELECT 1 FROM semantic_events WHERE project_id = ? AND event_id = ?"
-    return [
-        pair
-        for pair in fresh.values()
-        if pair[0] is None or connection.execute(known, (project_id, pair[0])).fetchone() is None
-    ]
+    def _rows(
+        self, connection: sqlite3.Connection, project_id: int, events: list[Event], learned: dict[tuple, int]
+    ) -> list[tuple]:
+        """The events as rows of semantic_events, in the order of _INSERT's columns."""
+        rows = []
+        for event in events:
+            name, origin = (project_id, event.event_name), (event.source, event.app_package)
+            name_id = self._codes.get(name) or learned.get(name)
+            if name_id is None:
+                name_id = learned[name] = _name_code(connection, *name)
+            origin_id = self._codes.get(origin) or learned.get(origin)
+            if origin_id is None:
+                origin_id = learned[origin] = _origin_code(connection, *origin)
+            rows.append(
+                (
+                    project_id,
+                    packed_event_id(event.event_id),
+                    name_id,
+                    origin_id,
+                    packed_id(event.install_id),
+                    packed_id(event.external_id),
+                    event.session_id,
+                    event.occurred_at,
+                    event.received_at,
+                    event.dims,
+                    event.measures,
+                    event.properties,
+                )
+            )
+        return rows
 
 
-def _add_to_totals(connection: sqlite3.Connection, project_id: int, rows: list[tuple]) -> None:
-    hours = Counter((row[2], row[7] // HOUR_MS) for row in rows)
+def _add_to_totals(connection: sqlite3.Connection, project_id: int, inserted: Iterable[tuple[int, int]]) -> None:
+    """Count (name_id, occurred_at) of the rows really inserted."""
+    hours = Counter((name_id, occurred_at // HOUR_MS) for name_id, occurred_at in inserted)
     days: Counter = Counter()
     for (name_id, hour), count in hours.items():
         days[name_id, hour // 24] += count

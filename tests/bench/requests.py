@@ -1,0 +1,137 @@
+"""Requests a second: against Flask alone, FULL against NORMAL, group commit against a commit a request, the floor.
+
+    python tests/bench/requests.py [--quick]
+
+Everything in one run, variants in turn. `taskset` and two cores are used when they are there.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+import time
+
+
+from drengr.event import Context
+from drengr.jsontext import read_json
+from drengr.properties import SensitiveKeys
+from drengr.sources import amplitude_http
+from drengr.store import Store
+from drengr.store.projects import all_projects, make_project
+from tests.bench.client import event
+from tests.bench.measure import Report, alternating, ratio, spread
+from tests.bench.served import Served
+
+ROOMY = {"DRENGR_THREADS": "64", "DRENGR_IN_FLIGHT": "64"}  # nobody is turned away while capacity is measured
+
+
+def single_events(report: Report, folder: str, rounds: int) -> None:
+    """1 event a request, 8 clients, against Flask answering a fixed JSON."""
+    with Served(folder) as service, Served(folder, "tests.bench.bench_apps:fixed()") as flask:
+        figures = alternating(
+            {
+                "flask": lambda: flask.load(8, 1)["requests_per_s"],
+                "drengr": lambda: service.load(8, 1)["requests_per_s"],
+            },
+            rounds,
+        )
+    report.say(f"1 event, 8 clients, req/s: Flask alone {spread(figures['flask'])}, Drengr {spread(figures['drengr'])}")
+    report.figure("1 event, 8 clients: req/s / Flask alone", ratio(figures["drengr"], figures["flask"]), at_least=0.75)
+
+
+def sixty_four_clients(report: Report, folder: str, rounds: int, workers: str) -> None:
+    """64 clients: FULL against NORMAL, and the tail against a commit a request."""
+    common = {**ROOMY, "WEB_CONCURRENCY": workers}
+    with (
+        Served(folder, **common) as full,
+        Served(folder, DRENGR_SYNCHRONOUS="NORMAL", **common) as normal,
+        Served(folder, "tests.bench.bench_apps:commit_per_request()", **common) as single,
+    ):
+        rates: dict[str, list[float]] = {"full": [], "normal": [], "single": []}
+        tails: dict[str, list[float]] = {"full": [], "normal": [], "single": []}
+        for _ in range(rounds + 1):
+            for name, service in (("full", full), ("normal", normal), ("single", single)):
+                result = service.load(64, 1)
+                rates[name].append(result["requests_per_s"])
+                tails[name].append(result["p99_ms"])
+    for kept in (*rates.values(), *tails.values()):
+        kept.pop(0)  # warm-up
+    where = f"64 clients, {workers} worker{'s' if workers != '1' else ''}"
+    for name in rates:
+        report.say(f"{where}, {name}: req/s {spread(rates[name])}, p99 ms {spread(tails[name])}")
+    report.figure(f"{where}: req/s FULL / NORMAL", ratio(rates["full"], rates["normal"]), at_least=0.9)
+    report.figure(f"{where}: p99 / commit a request", ratio(tails["full"], tails["single"]), at_most=0.2)
+
+
+def against_floor(report: Report, folder: str, rounds: int) -> None:
+    """30 events a request, against reading, mapping and inserting them in one thread without HTTP."""
+    floor = Floor(folder)
+    one_core = "0" if hasattr(os, "sched_setaffinity") else None
+    with Served(folder, cores=one_core) as service:
+        figures = alternating(
+            {"floor": lambda: floor.events_per_s(30), "drengr": lambda: service.load(8, 30)["requests_per_s"] * 30}, rounds
+        )
+    report.say(f"30 events, events/s: floor {spread(figures['floor'])}, Drengr on one core {spread(figures['drengr'])}")
+    report.figure("30 events a request: events/s on one core / floor", ratio(figures["drengr"], figures["floor"]), at_least=0.6)
+
+
+class Floor:
+    """read + map + one transaction a batch of 2,000, in one thread, same schema."""
+
+    def __init__(self, folder: str) -> None:
+        self.store = Store(os.path.join(folder, "floor.db"))
+        make_project(self.store.commits, "bench")
+        self.project_id = all_projects(self.store.database)[0].id
+
+    def events_per_s(self, events_per_body: int, seconds: float = 2.0) -> float:
+        """Events a second; making them is not counted."""
+        bodies = [b'{"events":[' + b",".join(event() for _ in range(events_per_body)) + b"]}" for _ in range(2000)]
+        done, spent = 0, 0.0
+        while spent < seconds and bodies:
+            take = max(1, 2000 // events_per_body)
+            batch, bodies = bodies[:take], bodies[take:]
+            begun = time.perf_counter()
+            context = Context(amplitude_http.SOURCE, time.time_ns() // 1_000_000, SensitiveKeys(), live=True)
+            events = [amplitude_http.to_event(row, context) for body in batch for row in read_json(body)["events"]]
+            self.store.events.add(self.project_id, events)
+            spent += time.perf_counter() - begun
+            done += len(events)
+        return done / spent
+
+
+def memory_and_bytes(report: Report, folder: str) -> None:
+    """Memory at rest and under large bodies; bytes on disk for an event."""
+    with Served(folder) as service:
+        report.figure("memory of the idle service", service.memory_mib(), "MiB", at_most=80)
+        sizes = [len(event()) for _ in range(1000)]
+        result = service.load(64, 1_000_000 // (statistics.mean(sizes).__int__() + 1), seconds=8)
+        report.figure("memory after 64 clients sent bodies of 1 MiB for 8 s", service.memory_mib(), "MiB")
+        report.say(f"  answers: {result['codes']}, p99 {result['p99_ms'] or 0:.0f} ms")
+    floor = Floor(folder)
+    while floor.store.database.read("SELECT max(id) FROM semantic_events")[0][0] is None or (
+        floor.store.database.read("SELECT max(id) FROM semantic_events")[0][0] < 200_000
+    ):
+        floor.events_per_s(30)
+    floor.store.database.writing_connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    count = floor.store.database.read("SELECT count(*) FROM semantic_events")[0][0]
+    report.say(f"JSON of an event: {statistics.mean(sizes):.0f} bytes; rows in the file: {count}")
+    report.figure("bytes on disk an event", os.path.getsize(floor.store.database.path) / count, "bytes", at_most=470)
+
+
+def main(report: Report | None = None, argv: list[str] | None = None) -> int:
+    """Run all of it and print."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--quick", action="store_true", help="two rounds instead of five")
+    rounds = 2 if options.parse_args(argv).quick else 5
+    report = report or Report()
+    with tempfile.TemporaryDirectory(prefix="drengr-bench-") as folder:
+        single_events(report, folder, rounds)
+        for workers in ("1", "2"):
+            sixty_four_clients(report, folder, rounds, workers)
+        against_floor(report, folder, rounds)
+        memory_and_bytes(report, folder)
+    return report.close()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,83 @@
+"""A gunicorn of its own for every variant that is measured, and the load on it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from drengr.store import Store
+from drengr.store.projects import make_project
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
+
+
+class Served:
+    """`app` (a gunicorn application string) on a database of its own; the project's publishable key is `.key`."""
+
+    def __init__(self, folder: str, app: str = "drengr:create_app()", *, cores: str | None = None, **settings: str) -> None:
+        self.path = os.path.join(folder, f"bench-{time.time_ns()}.db")
+        store = Store(self.path)
+        made = make_project(store.commits, "bench")
+        store.close()
+        self.key, self.secret_key = made.publishable_key, made.secret_key
+        self.port = _free_port()
+        environment = {**os.environ, "DRENGR_DATABASE": self.path, "PORT": str(self.port), "PYTHONPATH": str(ROOT), **settings}
+        command = [sys.executable, "-m", "gunicorn", "--config", "python:drengr.gunicorn_settings", app]
+        if cores:
+            command = ["taskset", "-c", cores, *command]
+        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+                                        start_new_session=True)
+        _wait_for(self.port)
+
+    def load(self, clients: int, events: int, seconds: float = 2.0, port: int | None = None) -> dict:
+        """What `client.load` measured, from a process of its own."""
+        command = [sys.executable, str(HERE / "client.py"), str(port or self.port), self.key, str(clients), str(seconds), str(events)]
+        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    def memory_mib(self) -> float:
+        """Proportional memory of master and workers, MiB."""
+        total = 0
+        for pid in self.pids():
+            with open(f"/proc/{pid}/smaps_rollup") as file:
+                total += next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
+        return total / 1024
+
+    def pids(self) -> list[int]:
+        """Master and workers."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [self.process.pid, *map(int, children)]
+
+    def stop(self) -> None:
+        """End it and delete its database."""
+        os.killpg(self.process.pid, signal.SIGTERM)
+        self.process.wait(timeout=60)
+        for path in Path(self.path).parent.glob(Path(self.path).name + "*"):
+            path.unlink()
+
+    def __enter__(self) -> "Served":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def _wait_for(port: int) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            return socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

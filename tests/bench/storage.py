@@ -1,0 +1,141 @@
+"""Inserts into a large file: at 10 million rows against 1 million, and against a plain text schema.
+
+    python tests/bench/storage.py [--rows 10000000] [--quick]
+
+Grows three files row by row, so that indexes are as empty as random growth leaves them, without a journal to be quick;
+then inserts batches of 2,000 into each in turn, with the product's own settings, checkpoints included.
+"""
+
+import argparse
+import os
+import random
+import sqlite3
+import tempfile
+import time
+from collections.abc import Iterator
+from itertools import islice
+
+import click
+
+from drengr.event import Event
+from drengr.store import Store
+from drengr.store.projects import all_projects, make_project
+from tests.bench.client import uuid_text
+from tests.bench.measure import Report, alternating, ratio, spread
+
+BATCH = 2000
+DAYS = 90
+_FIRST_MS = 1_787_400_000_000
+
+_TEXT_SCHEMA = """
+CREATE TABLE events (id INTEGER PRIMARY KEY, project INTEGER NOT NULL, event_id TEXT, event_name TEXT NOT NULL,
+  source TEXT NOT NULL, app_package TEXT, install_id TEXT, external_id TEXT, session_id INTEGER,
+  occurred_at INTEGER NOT NULL, received_at INTEGER NOT NULL, dims TEXT NOT NULL, measures TEXT NOT NULL, properties TEXT);
+CREATE UNIQUE INDEX by_event_id ON events (project, event_id);
+CREATE INDEX by_time ON events (project, occurred_at, id);
+CREATE INDEX by_name ON events (project, event_name, occurred_at);
+"""
+_TEXT_INSERT = (
+    "INSERT INTO events (project, event_id, event_name, source, app_package, install_id, external_id, session_id,"
+    " occurred_at, received_at, dims, measures, properties) VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT (project, event_id) DO NOTHING"
+)
+
+
+def random_events(rows: int, seed: int) -> Iterator[Event]:
+    """Events of 40 skewed names, one user in forty events, ids random, times rising over 90 days with some disorder."""
+    chance = random.Random(seed)
+    names = [f"event_name_{number}" for number in range(40)]
+    weights = [1 / (number + 1) for number in range(40)]
+    users = [uuid_text().decode() for _ in range(max(1, rows // 40))]
+    step = DAYS * 86_400_000 / rows
+    for number, name in enumerate(chance.choices(names, weights, k=rows)):
+        user = int(len(users) * chance.random() ** 2)
+        at = _FIRST_MS + int(number * step) + chance.randrange(-600_000, 600_000)
+        yield Event(
+            uuid_text().decode(), name, "amplitude_http", None, users[user], f"user_{user}" if user % 5 < 3 else None,
+            at - at % 1_800_000, at, at + 900,
+            '{"os":"iOS 17.4","device_model":"iPhone15,2","app_version":"4.12.0","_source_event_name":"Event Name",'
+            '"screen":"checkout","plan":"pro","currency":"EUR","user.plan":"pro"}',
+            '{"revenue":42.5,"items":3}',
+        )
+
+
+class Ours:
+    """The product's own write path and settings."""
+
+    def __init__(self, folder: str, name: str) -> None:
+        self.store = Store(os.path.join(folder, name))
+        make_project(self.store.commits, "bench")
+        self.project_id = all_projects(self.store.database)[0].id
+        self.connection = self.store.database.writing_connection()
+
+    def insert(self, events: list[Event]) -> None:
+        self.store.events.add(self.project_id, events)
+
+
+class Text:
+    """One table, text ids, three indexes, SQLite's default pragmas (WAL, so that both can be read while written)."""
+
+    def __init__(self, folder: str, name: str) -> None:
+        self.connection = sqlite3.connect(os.path.join(folder, name), isolation_level=None)
+        self.connection.executescript("PRAGMA journal_mode = wal;" + _TEXT_SCHEMA)
+
+    def insert(self, events: list[Event]) -> None:
+        self.connection.execute("BEGIN IMMEDIATE")
+        self.connection.executemany(_TEXT_INSERT, events)
+        self.connection.execute("COMMIT")
+
+
+def grow(file: Ours | Text, rows: int, label: str) -> None:
+    """Insert that many rows without journal and flushes."""
+    settings = {name: file.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "cache_size")}
+    file.connection.executescript("PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000;")
+    events = random_events(rows, seed=rows)
+    with click.progressbar(length=rows, label=label) as bar:
+        while batch := list(islice(events, 20_000)):
+            file.insert(batch)
+            bar.update(len(batch))
+    for name, value in settings.items():
+        file.connection.execute(f"PRAGMA {name} = {value}")
+    file.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def rate(file: Ours | Text, batches: int) -> float:
+    """Rows a second over that many batches of 2,000; making the rows is not counted."""
+    spent = 0.0
+    events = random_events(BATCH * batches, seed=time.time_ns())
+    while batch := list(islice(events, BATCH)):
+        begun = time.perf_counter()
+        file.insert(batch)
+        spent += time.perf_counter() - begun
+    return BATCH * batches / spent
+
+
+def main(report: Report | None = None, argv: list[str] | None = None) -> int:
+    """Grow, measure, print."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("--rows", type=int, default=10_000_000)
+    options.add_argument("--quick", action="store_true", help="a tenth of the rows")
+    chosen = options.parse_args(argv)
+    rows = chosen.rows // 10 if chosen.quick else chosen.rows
+    report = report or Report()
+    with tempfile.TemporaryDirectory(prefix="drengr-bench-") as folder:
+        small, large, text = Ours(folder, "small.db"), Ours(folder, "large.db"), Text(folder, "text.db")
+        grow(small, rows // 10, "small")
+        grow(large, rows, "large")
+        grow(text, rows, "text")
+        per_row = os.path.getsize(os.path.join(folder, "large.db")) / rows
+        figures = alternating(
+            {"small": lambda: rate(small, 40), "large": lambda: rate(large, 40), "text": lambda: rate(text, 40)}
+        )
+    for name, label in (("small", f"{rows // 10} rows"), ("large", f"{rows} rows"), ("text", f"{rows} rows, text schema")):
+        report.say(f"inserts of 2,000 into {label}: rows/s {spread(figures[name])}")
+    report.figure(f"rows/s at {rows} rows / at {rows // 10}", ratio(figures["large"], figures["small"]), at_least=0.75)
+    report.figure(f"rows/s at {rows} rows / plain text schema", ratio(figures["large"], figures["text"]), at_least=1.3)
+    report.figure(f"bytes on disk a row at {rows} rows", per_row, "bytes", at_most=470)
+    return report.close()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
