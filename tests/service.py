@@ -64,7 +64,7 @@ class Service:
         while not self.is_healthy():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 self.kill()
-                raise RuntimeError(f"the service did not start:\n{self.log_text()[-4000:]}")
+                raise RuntimeError(f"the service did not start:\n{self.log_text()[-2000:]}")
             time.sleep(0.05)
         return self
 

@@ -65,13 +65,13 @@ async function behaveLikeAVisitor(page) {
 
 // Runs inside the page: @amplitude/analytics-browser.
 async function start(it) {
-  const { BULK, PLAIN, wishes } = await import("/cases.mjs");
+  const { BULK, PLAIN, trackAsOneFlush, wishes } = await import("/cases.mjs");
   const { amplitude } = window;
   const wait = it.transport === "beacon" ? 60000 : 300;
   addEventListener("pagehide", () => { amplitude.setTransport("beacon"); amplitude.flush(); });
   await amplitude.init(it.key, it.user, {
     serverUrl: it.url, deviceId: it.user + "-device", minIdLength: 1, transport: it.transport ?? "fetch", logLevel: 0,
-    flushIntervalMillis: it.interval_ms ?? wait, flushQueueSize: it.queue_size ?? 30,
+    flushIntervalMillis: wait, flushQueueSize: 30,
     enableRequestBodyCompression: it.gzip ?? false, enableDiagnostics: false, remoteConfig: { fetchRemoteConfig: false },
     autocapture: it.scenario === "cases" && { elementInteractions: true, fileDownloads: true, formInteractions: true, pageViews: true },
   }).promise;
@@ -84,7 +84,8 @@ async function start(it) {
     const revenue = new amplitude.Revenue().setPrice(3.99).setQuantity(3).setProductId("sku1").setRevenueType("sale");
     calls.push(amplitude.revenue(revenue.setEventProperties({ coupon: "none" })));
   } else {
-    for (const [type, properties] of BULK[it.scenario](20, 60000)) calls.push(amplitude.track(type, properties));
+    const track = ([type, properties]) => calls.push(amplitude.track(type, properties));
+    await trackAsOneFlush(amplitude, BULK[it.scenario](20, 60000), track);
   }
   window.sent = calls.length;
   const reports = Promise.all(calls.map(({ promise }) => promise.then(({ code, event }) => ({ code, insert_id: event.insert_id }))));

@@ -1,7 +1,7 @@
 // @amplitude/analytics-node: sends what one scenario asks and prints {"code", "insert_id"} for each event the SDK reports.
 import { readFileSync } from "node:fs";
 import { createInstance, Identify, Revenue } from "@amplitude/analytics-node";
-import { BULK, PLAIN, SESSION_ID, wishes } from "./cases.mjs";
+import { BULK, PLAIN, SESSION_ID, trackAsOneFlush, wishes } from "./cases.mjs";
 
 const ask = JSON.parse(readFileSync(0, "utf8"));
 const ids = { user_id: ask.user, device_id: ask.user + "-device" };
@@ -33,7 +33,8 @@ if (ask.scenario === "cases") {
   for (const until = Date.now() + ask.seconds * 1000; Date.now() < until; await pause(10))
     report(client.track("stream", { n: reports.length }, ids));
 } else {
-  for (const [type, properties] of BULK[ask.scenario](400, 6000)) report(client.track(type, properties, ids));
+  const track = ([type, properties]) => report(client.track(type, properties, ids));
+  await trackAsOneFlush(client, BULK[ask.scenario](400, 6000), track);
 }
 await Promise.race([Promise.allSettled(reports), pause((ask.patience ?? 20) * 1000)]);
 await pause((ask.linger ?? 0) * 1000);
