@@ -51,6 +51,15 @@ class Tally:
             self, imported=self.imported + added.inserted, duplicates=self.duplicates + added.duplicates
         )
 
+    def plus(self, other: "Tally") -> "Tally":
+        """Both together."""
+        return Tally(
+            self.rows + other.rows,
+            self.imported + other.imported,
+            self.skipped + other.skipped,
+            self.duplicates + other.duplicates,
+        )
+
 
 class Import:
     """One file or upload on its way into the store.
@@ -96,13 +105,13 @@ class Import:
             return
         events, reasons = read_batch(batch.rows, self._context)
         first = self._ahead.rows
+        if first == 0 and not events:
+            self._check_source(batch.rows)
         texts = [""] * len(reasons)
         for index in range(min(len(reasons), MAX_REASONS)):
             position, reason = reasons[index]
             texts[index] = f"{self._place(first + position, batch.places[position])}: {reason}"
         self._ahead = self._ahead.with_skipped(len(batch.rows), texts)
-        if first == 0 and not events:
-            self._check_source(batch.rows)
         self._waiting += events
 
     def _store(self) -> None:

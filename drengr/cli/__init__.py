@@ -3,7 +3,7 @@
 import click
 
 from drengr import __version__
-from drengr.cli import keys, projects
+from drengr.cli import import_, keys, projects
 from drengr.config import BadSetting
 from drengr.store import FAULTS
 
@@ -37,3 +37,4 @@ def serve() -> None:
 
 main.add_command(projects.group)
 main.add_command(keys.group)
+main.add_command(import_.command)
