@@ -23,7 +23,7 @@ def fixed():
 
 
 def commit_per_request():
-    """The service, but every request commits by itself on its thread's connection; SQLite's busy handler gives turns."""
+    """The service, but each request commits by itself; SQLite's busy handler gives the turns."""
     app = create_app()
     store = app.extensions[EXTENSION].store
     store.events._commits = _PerRequest(store)
@@ -39,7 +39,9 @@ class _PerRequest(GroupCommit):
         connection = getattr(self._own, "connection", None)
         if connection is None:
             connection = self._own.connection = sqlite3.connect(self._path, isolation_level=None, timeout=60)
-            connection.executescript("PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 16000; PRAGMA foreign_keys = 1")
+            connection.executescript(
+                "PRAGMA synchronous = FULL; PRAGMA wal_autocheckpoint = 16000; PRAGMA foreign_keys = 1"
+            )
         connection.execute("BEGIN IMMEDIATE")
         try:
             result = work(connection)

@@ -1,7 +1,7 @@
 """A load of live events from one process: `python client.py PORT KEY CLIENTS SECONDS EVENTS [PATH]` → one JSON line.
 
-One thread and a selector, requests made of prepared bytes: it takes a tenth of what the service needs a request, so that
-on two cores the service is what is measured. Every insert_id is random, as SDKs' are.
+One thread and a selector, requests made of prepared bytes: it takes a tenth of what the service needs a request, so on
+two cores the service is what is measured. Every insert_id is random, as SDKs' are.
 """
 
 import json
@@ -18,7 +18,16 @@ _EVENT = (
     b'"language":"en","library":"amplitude-ts/2.48.1","event_properties":{"screen":"checkout","plan":"pro",'
     b'"currency":"EUR","revenue":42.5,"items":3,"coupon":null},"user_properties":{"plan":"pro"}}'
 )
-_NAMES = [b"Order Completed", b"Page Viewed", b"session_start", b"Item Added", b"Search", b"Sign Up", b"Paused", b"Played"]
+_NAMES = [
+    b"Order Completed",
+    b"Page Viewed",
+    b"session_start",
+    b"Item Added",
+    b"Search",
+    b"Sign Up",
+    b"Paused",
+    b"Played",
+]
 _numbers = count()
 
 
@@ -42,9 +51,10 @@ def event(now_ms: int | None = None) -> bytes:
 def request(key: str, events: int, path: str = "/amplitude-ingest") -> bytes:
     """A whole HTTP request with that many fresh events."""
     body = b'{"api_key":"%s","events":[%s]}' % (key.encode(), b",".join(event() for _ in range(events)))
-    return (
-        b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s"
-        % (path.encode(), len(body), body)
+    return b"POST %s HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s" % (
+        path.encode(),
+        len(body),
+        body,
     )
 
 

@@ -14,10 +14,13 @@ class Report:
     def say(self, text: str) -> None:
         print(text, flush=True)
 
-    def figure(self, what: str, value: float, unit: str = "", *, at_least: float | None = None,
-               at_most: float | None = None) -> None:
+    def figure(
+        self, what: str, value: float, unit: str = "", *, at_least: float | None = None, at_most: float | None = None
+    ) -> None:
         """One figure, beside its target when it has one."""
-        target = f"target ≥ {at_least:g}" if at_least is not None else f"target ≤ {at_most:g}" if at_most is not None else ""
+        target = (
+            f"target ≥ {at_least:g}" if at_least is not None else f"target ≤ {at_most:g}" if at_most is not None else ""
+        )
         missed = (at_least is not None and value < at_least) or (at_most is not None and value > at_most)
         line = f"{what:74} {value:10.3g} {unit:10} {target}{'   FALLS SHORT' if missed else ''}"
         self.say(line.rstrip())

@@ -19,24 +19,41 @@ ROOT = HERE.parents[1]
 class Served:
     """`app` (a gunicorn application string) on a database of its own; the project's publishable key is `.key`."""
 
-    def __init__(self, folder: str, app: str = "drengr:create_app()", *, cores: str | None = None, **settings: str) -> None:
+    def __init__(
+        self, folder: str, app: str = "drengr:create_app()", *, cores: str | None = None, **settings: str
+    ) -> None:
         self.path = os.path.join(folder, f"bench-{time.time_ns()}.db")
         store = Store(self.path)
         made = make_project(store.commits, "bench")
         store.close()
         self.key, self.secret_key = made.publishable_key, made.secret_key
-        self.port = _free_port()
-        environment = {**os.environ, "DRENGR_DATABASE": self.path, "PORT": str(self.port), "PYTHONPATH": str(ROOT), **settings}
+        self.port = free_port()
+        environment = {
+            **os.environ,
+            "DRENGR_DATABASE": self.path,
+            "PORT": str(self.port),
+            "PYTHONPATH": str(ROOT),
+            **settings,
+        }
         command = [sys.executable, "-m", "gunicorn", "--config", "python:drengr.gunicorn_settings", app]
         if cores:
             command = ["taskset", "-c", cores, *command]
-        self.process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-                                        start_new_session=True)
+        self.process = subprocess.Popen(
+            command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+        )
         _wait_for(self.port)
 
     def load(self, clients: int, events: int, seconds: float = 2.0, port: int | None = None) -> dict:
         """What `client.load` measured, from a process of its own."""
-        command = [sys.executable, str(HERE / "client.py"), str(port or self.port), self.key, str(clients), str(seconds), str(events)]
+        command = [
+            sys.executable,
+            str(HERE / "client.py"),
+            str(port or self.port),
+            self.key,
+            str(clients),
+            str(seconds),
+            str(events),
+        ]
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
     def memory_mib(self) -> float:
@@ -66,7 +83,8 @@ class Served:
         self.stop()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]

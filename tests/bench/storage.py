@@ -1,6 +1,6 @@
 """Inserts into a large file: at 10 million rows against 1 million, and against a plain text schema.
 
-    python tests/bench/storage.py [--rows 10000000] [--quick]
+    python -m tests.bench.storage [--rows 10000000] [--quick]
 
 Grows three files row by row, so that indexes are as empty as random growth leaves them, without a journal to be quick;
 then inserts batches of 2,000 into each in turn, with the product's own settings, checkpoints included.
@@ -30,7 +30,8 @@ _FIRST_MS = 1_787_400_000_000
 _TEXT_SCHEMA = """
 CREATE TABLE events (id INTEGER PRIMARY KEY, project INTEGER NOT NULL, event_id TEXT, event_name TEXT NOT NULL,
   source TEXT NOT NULL, app_package TEXT, install_id TEXT, external_id TEXT, session_id INTEGER,
-  occurred_at INTEGER NOT NULL, received_at INTEGER NOT NULL, dims TEXT NOT NULL, measures TEXT NOT NULL, properties TEXT);
+  occurred_at INTEGER NOT NULL, received_at INTEGER NOT NULL, dims TEXT NOT NULL, measures TEXT NOT NULL,
+  properties TEXT);
 CREATE UNIQUE INDEX by_event_id ON events (project, event_id);
 CREATE INDEX by_time ON events (project, occurred_at, id);
 CREATE INDEX by_name ON events (project, event_name, occurred_at);
@@ -53,8 +54,15 @@ def random_events(rows: int, seed: int) -> Iterator[Event]:
         user = int(len(users) * chance.random() ** 2)
         at = _FIRST_MS + int(number * step) + chance.randrange(-600_000, 600_000)
         yield Event(
-            uuid_text().decode(), name, "amplitude_http", None, users[user], f"user_{user}" if user % 5 < 3 else None,
-            at - at % 1_800_000, at, at + 900,
+            uuid_text().decode(),
+            name,
+            "amplitude_http",
+            None,
+            users[user],
+            f"user_{user}" if user % 5 < 3 else None,
+            at - at % 1_800_000,
+            at,
+            at + 900,
             '{"os":"iOS 17.4","device_model":"iPhone15,2","app_version":"4.12.0","_source_event_name":"Event Name",'
             '"screen":"checkout","plan":"pro","currency":"EUR","user.plan":"pro"}',
             '{"revenue":42.5,"items":3}',
@@ -129,7 +137,11 @@ def main(report: Report | None = None, argv: list[str] | None = None) -> int:
         figures = alternating(
             {"small": lambda: rate(small, 40), "large": lambda: rate(large, 40), "text": lambda: rate(text, 40)}
         )
-    for name, label in (("small", f"{rows // 10} rows"), ("large", f"{rows} rows"), ("text", f"{rows} rows, text schema")):
+    for name, label in (
+        ("small", f"{rows // 10} rows"),
+        ("large", f"{rows} rows"),
+        ("text", f"{rows} rows, text schema"),
+    ):
         report.say(f"inserts of 2,000 into {label}: rows/s {spread(figures[name])}")
     report.figure(f"rows/s at {rows} rows / at {rows // 10}", ratio(figures["large"], figures["small"]), at_least=0.75)
     report.figure(f"rows/s at {rows} rows / plain text schema", ratio(figures["large"], figures["text"]), at_least=1.3)

@@ -1,6 +1,6 @@
 """Requests a second: against Flask alone, FULL against NORMAL, group commit against a commit a request, the floor.
 
-    python tests/bench/requests.py [--quick]
+    python -m tests.bench.rates [--quick]
 
 Everything in one run, variants in turn. `taskset` and two cores are used when they are there.
 """
@@ -10,7 +10,6 @@ import os
 import statistics
 import tempfile
 import time
-
 
 from drengr.event import Context
 from drengr.jsontext import read_json
@@ -69,10 +68,13 @@ def against_floor(report: Report, folder: str, rounds: int) -> None:
     one_core = "0" if hasattr(os, "sched_setaffinity") else None
     with Served(folder, cores=one_core) as service:
         figures = alternating(
-            {"floor": lambda: floor.events_per_s(30), "drengr": lambda: service.load(8, 30)["requests_per_s"] * 30}, rounds
+            {"floor": lambda: floor.events_per_s(30), "drengr": lambda: service.load(8, 30)["requests_per_s"] * 30},
+            rounds,
         )
     report.say(f"30 events, events/s: floor {spread(figures['floor'])}, Drengr on one core {spread(figures['drengr'])}")
-    report.figure("30 events a request: events/s on one core / floor", ratio(figures["drengr"], figures["floor"]), at_least=0.6)
+    report.figure(
+        "30 events a request: events/s on one core / floor", ratio(figures["drengr"], figures["floor"]), at_least=0.6
+    )
 
 
 class Floor:

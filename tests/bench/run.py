@@ -1,0 +1,34 @@
+"""All benches, one after the other: the README's figures, and where each falls short of its target.
+
+    python tests/bench/run.py [--quick]
+
+Takes about an hour; --quick takes some ten minutes and says less. Wants a machine that does nothing else. Each bench
+can be run alone: `python -m tests.bench.storage --help`.
+"""
+
+import importlib
+import shutil
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+BENCHES = ("rates", "workers", "storage", "reads", "import", "datasette")
+
+
+def main() -> int:
+    """Run each bench with the same arguments; a missing development package leaves its bench out, and says so."""
+    sys.path.insert(0, str(ROOT))
+    from tests.bench.measure import Report
+
+    report, quick = Report(), [word for word in sys.argv[1:] if word == "--quick"]
+    for name in BENCHES:
+        report.say(f"\n== {name}")
+        if name == "datasette" and not shutil.which("datasette"):
+            report.say("left out: no datasette on the PATH; see tests/bench/datasette.py")
+            continue
+        importlib.import_module(f"tests.bench.{name}").main(report, quick)
+    return report.close()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
