@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from tests.sdk.driving import Missing, Run, browse, drive
 from tests.sdk.stories import Story, killed, quota, terminated
-from tests.sdk.toolbox import Missing, Run, browse, drive
 from tests.service import Service
 
 # The SDK flushes when it holds all that the scenario tracks, so that one request is far too large.

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from tests.sdk.driving import Run, driver_command, driver_lines
 from tests.sdk.relay import Relay
-from tests.sdk.toolbox import Run, driver_command, driver_lines
 from tests.service import Service
 
 STREAM_SECONDS = 5

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.sdk.toolbox import Run
+from tests.sdk.driving import Run
 
 PAGES = ["browser-fetch", "browser-xhr", "browser-gzip", "browser-beacon", "amplitude-js"]
 AUTOCAPTURED = {

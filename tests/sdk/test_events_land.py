@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.sdk.driving import Run, sent_id
 from tests.sdk.oracle import expected
-from tests.sdk.toolbox import Run, sent_id
 
 SDKS = ["python", "python-1.0.0", "node", "node-legacy"]
 BROWSERS = ["browser-fetch", "browser-xhr", "browser-gzip", "browser-beacon", "amplitude-js"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.sdk.driving import Run
 from tests.sdk.stories import Story
-from tests.sdk.toolbox import Run
 
 Runs = Callable[[str], Run]
 RowsOf = Callable[[Run], list[dict[str, Any]]]

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
+from tests.sdk.driving import Run
 from tests.sdk.stories import Story
-from tests.sdk.toolbox import Run
 
 Runs = Callable[[str], Run]
 Stories = Callable[[str], Story]
