@@ -10,6 +10,7 @@ import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from drengr.sparing_log import faults
 from drengr.store import FAULTS
 from drengr.store.database import DatabaseError
 from drengr.store.group_commit import Busy
@@ -71,7 +72,7 @@ def _render_http(error: HTTPException) -> Response:
 def _render_fault(error: Exception) -> Response:
     """The infrastructure gave way (503: safe to send again), or the code is wrong (500). No value reaches the log."""
     if isinstance(error, (*FAULTS, OSError)):
-        log.error("%s %s: %s: %s", request.method, request.path, type(error).__name__, error)
+        faults.error("503 to %s %s: %s: %s", request.method, request.path, type(error).__name__, error)
         return _render(ApiError(503, f"{_reason(error)}; nothing was stored, send it again later"))
     log.exception("%s %s failed", request.method, request.path)
     return _render(ApiError(500, "internal error"))
