@@ -5,35 +5,49 @@ from drengr.admin_query import PageQuery
 from drengr.store.database import Database
 from drengr.store.packing import packed_id, plain_id
 
-# CROSS JOIN keeps the order: the events come out of an index as they are wanted, the words are looked up for each.
+# CROSS JOIN, NOT INDEXED: the events come out of an index in the order wanted, the words are looked up by id for each.
 _PAGE = """
 SELECT e.id, e.event_id, n.name, o.source, e.install_id, e.external_id, e.session_id,
        e.occurred_at, e.received_at, e.dims, e.measures, e.properties
 FROM semantic_events AS e
-CROSS JOIN event_names AS n ON n.id = e.name_id
-CROSS JOIN origins AS o ON o.id = e.origin_id
-WHERE {filters} AND e.occurred_at >= ? AND (e.occurred_at, e.id) < (?, ?)
+CROSS JOIN event_names AS n NOT INDEXED ON n.id = e.name_id
+CROSS JOIN origins AS o NOT INDEXED ON o.id = e.origin_id
+WHERE {filters} AND {place}
 ORDER BY e.occurred_at DESC, e.id DESC
 LIMIT ?
 """
 
+# A row-value comparison (occurred_at, id) < (?, ?) would say the same in one, but SQLite searches an index by its first
+# half only: it would walk through every earlier row of that millisecond, 100,000 of them after an import of dates.
+_SAME_MILLISECOND = "e.occurred_at = ? AND e.id < ?"
+_EARLIER = "e.occurred_at >= ? AND e.occurred_at < ?"
+
 
 def event_page(database: Database, project_id: int, query: PageQuery) -> list[StoredEvent]:
     """The events that the query asks for, newest first; of one millisecond, the last stored first."""
-    statement, parameters = page_statement(database, project_id, query)
-    return [_plain(row) for row in database.read(statement, parameters)] if statement else []
+    rows: list[tuple] = []
+    for statement, parameters in page_statements(database, project_id, query):
+        if len(rows) < query.limit:
+            # No snapshot is needed: what is stored between the two has a larger id than the first could find.
+            rows += database.read(statement, (*parameters, query.limit - len(rows)))
+    return [_plain(row) for row in rows]
 
 
-def page_statement(database: Database, project_id: int, query: PageQuery) -> tuple[str, tuple]:
-    """The SQL of a page and its parameters; no SQL when the event name was never seen."""
+def page_statements(database: Database, project_id: int, query: PageQuery) -> list[tuple[str, tuple]]:
+    """(SQL, its parameters but the limit) whose rows, one after the other, are the page.
+
+    Empty when the filters can match nothing; two after a cursor: the rest of its millisecond, and what is earlier.
+    """
     filters: dict[str, object] = {"e.project_id = ?": project_id}
-    for external_id in (query.user_id, query.external_id):
-        if external_id is not None:
-            filters[f"{'+' * ('e.external_id = ?' in filters)}e.external_id = ?"] = packed_id(external_id)
+    external_ids = {query.user_id, query.external_id} - {None}
+    if len(external_ids) > 1:
+        return []
+    for external_id in external_ids:
+        filters["e.external_id = ?"] = packed_id(external_id)
     if query.event_name is not None:
         name_id = name_code(database, project_id, query.event_name)
         if name_id is None:
-            return "", ()
+            return []
         if "e.external_id = ?" not in filters:
             # A name belongs to one project. The + keeps the planner off the project's own index, which ties with the
             # name's in its eyes: a user's events are fewer than a name's, a name's fewer than a project's.
@@ -43,7 +57,11 @@ def page_statement(database: Database, project_id: int, query: PageQuery) -> tup
         filters["e.install_id = ?"] = packed_id(query.install_id)
     if query.source is not None:
         filters["o.source = ?"] = query.source
-    return _PAGE.format(filters=" AND ".join(filters)), (*filters.values(), query.since, *query.before, query.limit)
+    places = [(_EARLIER, (query.since, query.before.occurred_at))]
+    if query.before.id > 0 and query.before.occurred_at >= query.since:
+        places.insert(0, (_SAME_MILLISECOND, query.before))
+    words = " AND ".join(filters)
+    return [(_PAGE.format(filters=words, place=place), (*filters.values(), *bounds)) for place, bounds in places]
 
 
 def name_code(database: Database, project_id: int, name: str) -> int | None:
