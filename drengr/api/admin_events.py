@@ -12,6 +12,8 @@ from drengr.admin_query import count_query, cursor_text, page_query
 from drengr.api.errors import ADMIN_PREFIXES, ApiError, json_response
 from drengr.api.incoming import BadEncoding, BodyTooLarge, read_body, require_project_of_secret_key
 from drengr.api.service import service
+from drengr.sparing_log import faults
+from drengr.store import FAULTS
 from drengr.store.count import count_events
 from drengr.store.group_commit import Busy
 from drengr.store.projects import Project
@@ -41,7 +43,10 @@ def _answers(method: str, path: str, fault: str) -> Callable:
             except (ApiError, HTTPException, Busy):
                 raise
             except Exception as error:
-                log.exception("%s %s failed", request.method, path)
+                if isinstance(error, FAULTS):
+                    faults.error("%s: %s: %s", fault, type(error).__name__, error)
+                else:
+                    log.exception("%s %s failed", request.method, path)
                 raise ApiError(500, "the service failed; its log says why", fault) from error
 
         for prefix in ADMIN_PREFIXES:
@@ -69,7 +74,8 @@ def list_events(project: Project) -> Response:
     """One page of the log, newest first."""
     here = service()
     query = page_query(request.args, here.now_ms())
-    page = event_page(here.store.database, project.id, query)
+    with here.gate.at_work():
+        page = event_page(here.store.database, project.id, query)
     more = cursor_text(page[-1].occurred_at, page[-1].id) if len(page) == query.limit else None
     return json_response({"data": [shown_event(event) for event in page], "next_cursor": more})
 
@@ -78,7 +84,9 @@ def list_events(project: Project) -> Response:
 def count(project: Project) -> Response:
     """How many events, by day or name on request."""
     here = service()
-    counted = count_events(here.store.database, project.id, count_query(request.args, here.now_ms()))
+    query = count_query(request.args, here.now_ms())
+    with here.gate.at_work():
+        counted = count_events(here.store.database, project.id, query)
     found: dict[str, object] = {"total": counted.total}
     if counted.buckets is not None:
         found["buckets"] = [{"key": key, "count": events} for key, events in counted.buckets]
@@ -89,8 +97,11 @@ def count(project: Project) -> Response:
 def track(project: Project) -> Response:
     """All the posted events in one transaction, or none of them."""
     here = service()
-    events = posted_events(strict_json(_body()), here.now_ms(), here.sensitive)
-    added = here.store.events.add(project.id, events)
+    body = _body()
+    with here.gate.at_work():
+        with here.gate.mapping(len(body)):
+            events = posted_events(strict_json(body), here.now_ms(), here.sensitive)
+        added = here.store.events.add(project.id, events)
     return json_response(
         {"data": {"tracked": added.inserted, "inserted": added.inserted, "skipped": added.duplicates}}
     )

@@ -3,7 +3,7 @@
 import click
 
 from drengr import __version__
-from drengr.cli import import_, keys, projects
+from drengr.cli import count, import_, keys, projects, tail, verify
 from drengr.config import BadSetting
 from drengr.store import FAULTS
 
@@ -38,3 +38,6 @@ def serve() -> None:
 main.add_command(projects.group)
 main.add_command(keys.group)
 main.add_command(import_.command)
+main.add_command(tail.command)
+main.add_command(count.command)
+main.add_command(verify.command)
