@@ -30,11 +30,12 @@ class Busy(Exception):
 class _Ticket:
     """One write on its way: waits, is taken by a leader, ends with a result or an error."""
 
-    __slots__ = ("error", "leads", "result", "rows", "wake", "work")
+    __slots__ = ("deadline", "error", "leads", "result", "rows", "wake", "work")
 
     def __init__(self, work: Work, rows: int) -> None:
         self.work = work
         self.rows = rows
+        self.deadline = time.monotonic() + LONGEST_WAIT_S
         self.result: Any = None
         self.error: BaseException | None = None
         self.leads = False
@@ -121,10 +122,11 @@ class GroupCommit:
         return group
 
     def _commit(self, group: list[_Ticket]) -> None:
-        with self._turn.taken():
+        deadline = group[0].deadline  # the oldest's: it may have waited for another leader already
+        with self._turn.taken(deadline):
             self._database.check_still_there()
             connection = self._database.writing_connection()
-            connection.execute("BEGIN IMMEDIATE")
+            _begin_before(connection, deadline)
             try:
                 for ticket in group:
                     _run_alone(connection, ticket)
@@ -144,12 +146,11 @@ class FairTurn:
         self._descriptors: tuple[int, ...] | None = None
 
     @contextmanager
-    def taken(self) -> Iterator[None]:
-        """Hold the turn. Raises Busy when it did not come in time."""
+    def taken(self, deadline: float) -> Iterator[None]:
+        """Hold the turn. Raises Busy when it has not come by `deadline`, in seconds of the monotonic clock."""
         if self._descriptors is None:
             self._descriptors = tuple(map(_open, self._paths))
         queue, write = self._descriptors
-        deadline = time.monotonic() + LONGEST_WAIT_S
         _lock_before(queue, deadline)
         try:
             _lock_before(write, deadline)
@@ -180,6 +181,19 @@ def _lock_before(descriptor: int, deadline: float) -> None:
             if time.monotonic() > deadline:
                 raise Busy("another process has kept the database locked") from None
             time.sleep(0.0005)
+
+
+def _begin_before(connection: sqlite3.Connection, deadline: float) -> None:
+    """Begin the transaction. Only who knows nothing of turns can be in the way, such as somebody's sqlite3 shell."""
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            return
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+                raise
+            if time.monotonic() > deadline:
+                raise Busy("another program keeps the database locked") from None
 
 
 def _run_alone(connection: sqlite3.Connection, ticket: _Ticket) -> None:
