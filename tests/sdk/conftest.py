@@ -3,12 +3,13 @@
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.sdk.driving import Missing, Run, browse, drive
+from tests.sdk.driving import Missing, Run, browse, drive, node_modules, old_python_sdk
 from tests.sdk.stories import Story, killed, quota, terminated
 from tests.service import Service
 
@@ -65,6 +66,9 @@ def background(
     service: Service, cache: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[dict[str, Future[Any]]]:
     """All runs and stories as futures, the longest first."""
+    for install in (node_modules, old_python_sdk):  # before any run waits for another
+        with suppress(Missing):  # each run that needs it will say so
+            install(cache)
     key = service.project("sdk")["publishable_key"]
     pages = {name: {"key": key} | page for name, page in PAGES.items()}
     with ThreadPoolExecutor(max_workers=4) as pool:

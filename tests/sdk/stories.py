@@ -177,7 +177,7 @@ def statuses(relay: Relay) -> list[int]:
     return [exchange.status for exchange in relay.exchanges()]
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         if time.monotonic() > deadline:
