@@ -54,6 +54,8 @@ class Database:
 
     def reading_connection(self) -> sqlite3.Connection:
         """This thread's connection; it cannot write."""
+        if self.readers.is_closed():
+            self.check_still_there()  # or a new thread would read whatever lies there now, and refuse good keys
         return self.readers.connection()
 
     def writing_connection(self) -> sqlite3.Connection:
@@ -72,10 +74,10 @@ class Database:
 
     def _file_identity(self) -> tuple[int, ...] | None:
         try:
-            found, log = os.stat(self.path), os.stat(self.path + "-wal")
+            found, *beside = (os.stat(self.path + ending) for ending in ("", "-wal", "-shm"))
         except OSError:
             return None
-        return found.st_dev, found.st_ino, log.st_ino
+        return found.st_dev, found.st_ino, *(file.st_ino for file in beside)
 
 
 @contextmanager
