@@ -1,7 +1,6 @@
 """The day's live usage against the quota (contract 4). It fails open: a metering fault lets events in."""
 
-import logging
-
+from drengr.sparing_log import faults
 from drengr.store import FAULTS
 from drengr.store.database import Database
 from drengr.store.write import DAY_MS
