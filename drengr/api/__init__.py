@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 
 from flask import Flask
 
-from drengr.api import admin_events, amplitude_ingest, errors, health, import_events
+from drengr.api import admin_events, amplitude_ingest, errors, health, import_events, openapi
 from drengr.api.gate import Gate
 from drengr.api.service import EXTENSION, Service, system_clock
 from drengr.config import read_config
@@ -30,7 +30,7 @@ def build_app(config: Mapping[str, str] | None = None, now_ms: Callable[[], int]
         now_ms=now_ms,
     )
     errors.register_errors(app)
-    for door in (amplitude_ingest.door, admin_events.door, import_events.door, health.door):
+    for door in (amplitude_ingest.door, admin_events.door, import_events.door, health.door, openapi.door):
         app.register_blueprint(door)
     app.after_request(amplitude_ingest.allow_any_origin)
     logging.getLogger("drengr").setLevel(logging.INFO)

@@ -18,7 +18,13 @@ from drengr.store.group_commit import Busy
 log = logging.getLogger("drengr.api")
 
 ADMIN_PREFIXES = ("/admin/", "/v1/admin/")
-_ADMIN_CODES = {404: "NOT_FOUND", 405: "METHOD_NOT_ALLOWED", 503: "UNAVAILABLE"}
+_ADMIN_CODES = {
+    400: "BAD_REQUEST",
+    404: "NOT_FOUND",
+    405: "METHOD_NOT_ALLOWED",
+    408: "REQUEST_TIMEOUT",
+    503: "UNAVAILABLE",
+}
 
 
 class ApiError(Exception):
