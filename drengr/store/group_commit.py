@@ -57,7 +57,7 @@ class GroupCommit:
         """What `work(connection)` returned, once its transaction is committed.
 
         work    executes SQL on the connection it is given; shares the transaction with others, but when it raises,
-                only its own statements are undone and only its caller sees the error
+                only its own statements are undone and only its caller sees the error (see also _run_together)
         rows    about how many it writes
         Raises  Busy when its turn did not come in time; DatabaseError, sqlite3.Error when nothing could be stored
         """
@@ -128,8 +128,11 @@ class GroupCommit:
             connection = self._database.writing_connection()
             _begin_before(connection, deadline)
             try:
-                for ticket in group:
-                    _run_alone(connection, ticket)
+                if len(group) == 1:
+                    group[0].result = group[0].work(connection)
+                elif not _run_together(connection, group):
+                    for ticket in group:
+                        _run_alone(connection, ticket)
                 connection.execute("COMMIT")
             except BaseException:
                 if connection.in_transaction:
@@ -194,6 +197,31 @@ def _begin_before(connection: sqlite3.Connection, deadline: float) -> None:
                 raise
             if time.monotonic() > deadline:
                 raise Busy("another program keeps the database locked") from None
+
+
+def _run_together(connection: sqlite3.Connection, group: list[_Ticket]) -> bool:
+    """Whether all of the group could be done as one, which takes the statements of one write instead of many.
+
+    Works of a kind that has `together(connection, works)` are; when that fails or cannot say what became of each, it is
+    undone and every work runs by itself.
+    """
+    kind = type(group[0].work)
+    if not hasattr(kind, "together") or any(type(ticket.work) is not kind for ticket in group):
+        return False
+    connection.execute("SAVEPOINT all_writes")
+    try:
+        results = kind.together(connection, [ticket.work for ticket in group])
+    except Exception as error:
+        if not connection.in_transaction:
+            raise DatabaseError(f"nothing was stored: {error}") from error
+        results = None
+    if results is None:
+        connection.execute("ROLLBACK TO all_writes")
+    else:
+        for ticket, result in zip(group, results, strict=True):
+            ticket.result = result
+    connection.execute("RELEASE all_writes")
+    return results is not None
 
 
 def _run_alone(connection: sqlite3.Connection, ticket: _Ticket) -> None:

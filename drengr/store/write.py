@@ -20,7 +20,7 @@ VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (project_id, event_id) WHERE event_id IS NOT NULL DO NOTHING
 """
 # Ids are handed out in order within a transaction, so the last rows are the ones just inserted.
-_JUST_INSERTED = "SELECT name_id, occurred_at FROM semantic_events WHERE id > last_insert_rowid() - ?"
+_JUST_INSERTED = "SELECT project_id, name_id, occurred_at FROM semantic_events WHERE id > last_insert_rowid() - ?"
 _ADD_TO_DAY = """
 INSERT INTO day_totals (project_id, day, name_id, events) VALUES (?, ?, ?, ?)
 ON CONFLICT (project_id, day, name_id) DO UPDATE SET events = events + excluded.events
@@ -57,31 +57,16 @@ class EventWriter:
         """
         if not events:
             return Added(0, 0)
-        learned: dict[tuple, int] = {}
-        added = self._commits.run(
-            lambda connection: self.add_within(connection, project_id, events, learned, metered=metered), len(events)
-        )
-        self.remember(learned)
+        addition = _Addition(self, project_id, events, metered)
+        added = self._commits.run(addition, len(events))
+        self.remember(addition.learned)
         return added
 
     def add_within(
-        self,
-        connection: sqlite3.Connection,
-        project_id: int,
-        events: list[Event],
-        learned: dict[tuple, int],
-        *,
-        metered: bool = False,
+        self, connection: sqlite3.Connection, project_id: int, events: list[Event], learned: dict[tuple, int]
     ) -> Added:
         """The same inside a transaction of the caller's; call `remember(learned)` once that is committed."""
-        rows = self._rows(connection, project_id, events, learned)
-        inserted = connection.executemany(_INSERT, rows).rowcount
-        if inserted == len(rows):
-            _add_to_totals(connection, project_id, [(row[2], row[7]) for row in rows])
-        elif inserted:
-            _add_to_totals(connection, project_id, connection.execute(_JUST_INSERTED, (inserted,)))
-        if metered and inserted:
-            _meter(connection, project_id, events[0].received_at, inserted)
+        inserted = _insert(connection, self.rows(connection, project_id, events, learned))
         return Added(inserted, len(events) - inserted)
 
     def remember(self, learned: dict[tuple, int]) -> None:
@@ -90,7 +75,7 @@ class EventWriter:
             self._codes.clear()
         self._codes.update(learned)
 
-    def _rows(
+    def rows(
         self, connection: sqlite3.Connection, project_id: int, events: list[Event], learned: dict[tuple, int]
     ) -> list[tuple]:
         """The events as rows of semantic_events, in the order of _INSERT's columns."""
@@ -122,20 +107,65 @@ class EventWriter:
         return rows
 
 
-def _add_to_totals(connection: sqlite3.Connection, project_id: int, inserted: Iterable[tuple[int, int]]) -> None:
-    """Count (name_id, occurred_at) of the rows really inserted."""
-    hours = Counter((name_id, occurred_at // HOUR_MS) for name_id, occurred_at in inserted)
+class _Addition:
+    """The write of one request's events."""
+
+    def __init__(self, writer: EventWriter, project_id: int, events: list[Event], metered: bool) -> None:
+        self.writer = writer
+        self.project_id = project_id
+        self.events = events
+        self.metered = metered
+        self.learned: dict[tuple, int] = {}
+
+    def __call__(self, connection: sqlite3.Connection) -> Added:
+        added = self.writer.add_within(connection, self.project_id, self.events, self.learned)
+        if self.metered and added.inserted:
+            _meter(connection, Counter({self._usage_day(): added.inserted}))
+        return added
+
+    @staticmethod
+    def together(connection: sqlite3.Connection, additions: "list[_Addition]") -> list[Added] | None:
+        """All of them with the statements of one; None when there are repeats, whose requests must be told apart."""
+        rows, usage, learned = [], Counter(), {}
+        for addition in additions:
+            rows += addition.writer.rows(connection, addition.project_id, addition.events, learned)
+            if addition.metered:
+                usage[addition._usage_day()] += len(addition.events)
+        if _insert(connection, rows) < len(rows):
+            return None
+        _meter(connection, usage)
+        for addition in additions:  # only now: had it been undone, the new codes would mean nothing
+            addition.learned = learned
+        return [Added(len(addition.events), 0) for addition in additions]
+
+    def _usage_day(self) -> tuple[int, int]:
+        return self.project_id, self.events[0].received_at // DAY_MS
+
+
+def _insert(connection: sqlite3.Connection, rows: list[tuple]) -> int:
+    """How many of the rows were not here yet; they are inserted and counted."""
+    inserted = connection.executemany(_INSERT, rows).rowcount
+    if inserted == len(rows):
+        _add_to_totals(connection, [(row[0], row[2], row[7]) for row in rows])
+    elif inserted:
+        _add_to_totals(connection, connection.execute(_JUST_INSERTED, (inserted,)))
+    return inserted
+
+
+def _add_to_totals(connection: sqlite3.Connection, inserted: Iterable[tuple[int, int, int]]) -> None:
+    """Count (project_id, name_id, occurred_at) of the rows really inserted."""
+    hours = Counter((project_id, occurred_at // HOUR_MS, name_id) for project_id, name_id, occurred_at in inserted)
     days: Counter = Counter()
-    for (name_id, hour), count in hours.items():
-        days[name_id, hour // 24] += count
-    connection.executemany(_ADD_TO_HOUR, [(project_id, hour, name_id, n) for (name_id, hour), n in hours.items()])
-    connection.executemany(_ADD_TO_DAY, [(project_id, day, name_id, n) for (name_id, day), n in days.items()])
+    for (project_id, hour, name_id), count in hours.items():
+        days[project_id, hour // 24, name_id] += count
+    connection.executemany(_ADD_TO_HOUR, [(*key, count) for key, count in hours.items()])
+    connection.executemany(_ADD_TO_DAY, [(*key, count) for key, count in days.items()])
 
 
-def _meter(connection: sqlite3.Connection, project_id: int, received_at: int, count: int) -> None:
-    """Count against the quota. A fault here must let the events in: it is undone alone."""
+def _meter(connection: sqlite3.Connection, usage: Counter) -> None:
+    """Count (project_id, day) against the quota. A fault here must let the events in: it is undone alone."""
     try:
-        connection.execute(_ADD_TO_USAGE, (project_id, received_at // DAY_MS, count))
+        connection.executemany(_ADD_TO_USAGE, [(*key, count) for key, count in usage.items()])
     except sqlite3.DatabaseError:
         if not connection.in_transaction:
             raise

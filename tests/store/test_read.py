@@ -51,7 +51,7 @@ def best_index(store, names: tuple[str, ...]) -> str:
 def test_every_combination_of_filters_reads_an_index_in_order(store, with_events, statistics):
     if statistics:  # as after an operator's ANALYZE
         store.commits.run(lambda connection: connection.execute("ANALYZE"))
-        store.database.close()
+        store.database.readers.close()
     for names in COMBINATIONS:
         statements = page_statements(store.database, with_events, query(names))
         assert len(statements) == 2
