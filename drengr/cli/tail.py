@@ -42,7 +42,7 @@ def _arrivals(door: AdminDoor, asked: dict[str, str], known: list[dict]) -> Iter
     """What came in since the last look, oldest first, for ever.
 
     Ids grow as events are stored, times do not: an event of this morning may come in now. So each look reads pages from
-    the newest on, until one holds nothing new.
+    the newest on, until one holds nothing new; what comes in with an older time than that whole page is not shown.
     """
     floor = max((int(row["id"]) for row in known), default=0)
     seen: set[int] = set()

@@ -27,8 +27,11 @@ from drengr.store.write import _INSERT, DAY_MS, HOUR_MS
 
 PROJECT = "bench"
 DAYS = 90
-NAMES = [f"{verb}_{thing}" for verb in ("viewed", "clicked", "opened", "shared", "bought")
-         for thing in ("page", "item", "cart", "list", "video", "offer", "profile", "search")]
+NAMES = [
+    f"{verb}_{thing}"
+    for verb in ("viewed", "clicked", "opened", "shared", "bought")
+    for thing in ("page", "item", "cart", "list", "video", "offer", "profile", "search")
+]
 ROWS_PER_USER = 50
 _PLAIN_INSERT = _INSERT.partition("ON CONFLICT")[0]  # the index that finds repeats is not there yet
 _INDEXES = "SELECT name, sql FROM sqlite_schema WHERE tbl_name = 'semantic_events' AND type = 'index' AND sql > ''"
@@ -82,8 +85,20 @@ def _events(connection: sqlite3.Connection, project_id: int, rows: int, chance: 
         user = int(users * chance.random() ** 2)  # the first tenth of the users has a third of the events
         dims, measures = bags[name_id][chance.randrange(_SAME_AGAIN)]
         occurred_at = arrived_at - int(chance.expovariate(1 / 4000))
-        yield (project_id, chance.randbytes(16), name_id, origin_id, devices[user], packed_id(f"user_{user}"),
-               arrived_at // 1_800_000 * 1_800_000, occurred_at, arrived_at, dims, measures, None)
+        yield (
+            project_id,
+            chance.randbytes(16),
+            name_id,
+            origin_id,
+            devices[user],
+            packed_id(f"user_{user}"),
+            arrived_at // 1_800_000 * 1_800_000,
+            occurred_at,
+            arrived_at,
+            dims,
+            measures,
+            None,
+        )
 
 
 def _arrivals(now: int, rows: int, chance: random.Random) -> Iterator[int]:

@@ -1,0 +1,32 @@
+import pytest
+from click.testing import CliRunner
+
+from drengr.cli import main
+from tests.admin import event
+
+
+@pytest.fixture
+def verify(database_path, store, tenant):
+    store.events.add(tenant.project.id, [event(event_name=f"e{n % 30}") for n in range(60)])
+    return lambda *words: CliRunner().invoke(main, ["verify", *words], env={"DRENGR_DATABASE": str(database_path)})
+
+
+def test_a_sound_file_is_said_to_be_sound(verify):
+    found = verify()
+    assert (found.exit_code, found.output) == (0, "The file: all right.\nTotals: all right.\n")
+
+
+def test_a_wrong_total_is_named_until_it_is_repaired(verify, store):
+    store.commits.run(lambda connection: connection.execute("UPDATE hour_totals SET events = 9 WHERE name_id = 1"))
+    found = verify()
+    assert found.exit_code == 1
+    assert 'project shop, event "e0": total 9, events 2' in found.output
+    mended = verify("--repair")
+    assert mended.exit_code == 0 and mended.output.endswith("Repaired.\n")
+    assert verify().exit_code == 0
+
+
+def test_many_differences_are_counted_not_listed(verify, store):
+    store.commits.run(lambda connection: connection.execute("DELETE FROM day_totals"))
+    found = verify()
+    assert "Totals: 30 faults." in found.output and "… and 10 more" in found.output
