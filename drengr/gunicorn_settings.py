@@ -7,7 +7,7 @@ import os
 
 import drengr.api  # noqa: F401 - loaded before the workers fork: they share its memory and are back in 0.1 s, not 0.5
 from drengr.config import BadSetting, read_config
-from drengr.serve import announce, log_configuration, stop_with
+from drengr.serve import announce, connections_at_most, log_configuration, stop_with
 
 try:
     _config = read_config()
@@ -18,7 +18,7 @@ bind = f"[{_config['HOST']}]:{_config['PORT']}" if ":" in _config["HOST"] else f
 workers = _config["WEB_CONCURRENCY"]
 worker_class = "drengr.worker.Worker"
 threads = _config["DRENGR_THREADS"]
-worker_connections = 2000
+worker_connections = connections_at_most(2000)
 backlog = 2048
 keepalive = 5
 timeout = 60  # of a worker that hangs as a whole; a long upload does not count

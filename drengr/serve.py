@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import socket
 import sys
 from typing import NoReturn
@@ -37,7 +38,8 @@ def serve() -> NoReturn:
     """Become gunicorn, with the settings of drengr.gunicorn_settings. Ends the process when it cannot start."""
     try:
         config = read_config()
-        _check_port(config["HOST"], config["PORT"])
+        if "LISTEN_FDS" not in os.environ:  # else systemd holds the port, and hands it to gunicorn
+            _check_port(config["HOST"], config["PORT"])
     except BadSetting as error:
         stop_with(str(error))
     except (OSError, UnicodeError) as error:  # UnicodeError: "a..b" is no host name
@@ -66,6 +68,15 @@ def first_start(config: Config) -> None:
         stop_with(str(error))
     if made is not None:
         _show_keys(made, _url(config), config["DRENGR_DATABASE"])
+
+
+def connections_at_most(wanted: int) -> int:
+    """How many a worker may hold: the system's default of 1,024 open files is too few, and may often be raised."""
+    needed = 2 * wanted  # a reading thread has three files open
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    files = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    return files // 2
 
 
 def log_configuration() -> dict:

@@ -79,8 +79,8 @@ class Worker(ThreadWorker):
     def _takes_in_one(self, listener) -> bool:
         try:
             client, address = listener.accept()
-        except (BlockingIOError, ConnectionAbortedError):
-            return False  # another worker had it, or it is gone
+        except OSError:
+            return False  # another worker had it, it is gone, or the system has no more open files
         self.nr_conns += 1
         conn = Connection(self.cfg, client, address, listener.getsockname(), self._say_goodbye)
         conn.timeout = time.monotonic() + self.cfg.keepalive

@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import json
+import resource
 import signal
 import socket
 import threading
@@ -140,6 +141,23 @@ def test_a_slow_chunked_client_is_ended_when_its_seconds_are_over(service):
 def test_a_connection_that_says_nothing_is_closed(service):
     with connect(service) as connection:
         assert everything(connection) == b""
+
+
+def test_more_connections_than_open_files_are_allowed_by_default_do_no_harm(tmp_path):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (128, hard))
+    service = Service(tmp_path / "events.db")
+    try:
+        service.start()
+        key = service.project("shop")["publishable_key"]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        idle = [connect(service) for _ in range(300)]
+        assert post(service, body_of(key), seconds=5).status == 200
+        for connection in idle:
+            connection.close()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+        service.kill()
 
 
 BROKEN = {
