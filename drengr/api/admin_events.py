@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from drengr.admin_event import BadSlot, posted_events, shown_event, strict_json
 from drengr.admin_query import count_query, cursor_text, page_query
 from drengr.api.errors import ADMIN_PREFIXES, ApiError, json_response
-from drengr.api.incoming import BadEncoding, BodyTooLarge, read_body, require_project_of_secret_key
+from drengr.api.incoming import BadEncoding, BodyTooLarge, drain, read_body, require_project_of_secret_key
 from drengr.api.service import service
 from drengr.sparing_log import faults
 from drengr.store import FAULTS
@@ -37,10 +37,13 @@ def _answers(method: str, path: str, fault: str) -> Callable:
         def checked(project_id: str) -> Response:
             try:
                 return view(_project(project_id))
+            except ApiError:
+                drain()
+                raise
             except BadSlot as bad:
                 status = 413 if bad.code == "BATCH_TOO_LARGE" else 400
                 raise ApiError(status, bad.message, bad.code, **bad.details) from None
-            except (ApiError, HTTPException, Busy):
+            except (HTTPException, Busy):
                 raise
             except Exception as error:
                 if isinstance(error, FAULTS):

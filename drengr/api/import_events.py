@@ -5,7 +5,6 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from os.path import dirname
 from typing import BinaryIO
 
@@ -15,10 +14,10 @@ from flask import Blueprint, Response, request, stream_with_context
 from drengr import arrivals
 from drengr.api.errors import ApiError, json_response
 from drengr.api.incoming import (
-    MAX_DRAINED_BYTES,
     BadEncoding,
     BodyTooLarge,
     body_pieces,
+    drain,
     read_body,
     require_project_of_secret_key,
 )
@@ -56,7 +55,7 @@ def import_events() -> Response:
         project = require_project_of_secret_key()
         return _whole_file(project) if "source" in request.args else _batch(project)
     except ApiError:
-        _drain()
+        drain()
         raise
 
 
@@ -177,7 +176,7 @@ class _Upload:
                 _uploads.release()
         else:
             self.answer = self._failure(503, f"{MAX_UPLOADS} files are being imported at this moment")
-        _drain()
+        drain()
         yield orjson.dumps(self.answer) + b"\n"
 
     def _imported(self) -> Iterator[bytes]:
@@ -238,13 +237,3 @@ class _Upload:
         """A zip can only be read from its end; the file has no name, it is gone whatever happens."""
         with tempfile.TemporaryFile(dir=self._folder) as file:
             yield from spooled(pieces, file, self._limits)
-
-
-def _drain() -> None:
-    """Read what is left: a client that is answered before it has sent everything sees a reset, not the answer."""
-    drained = 0
-    with suppress(ApiError):
-        for piece in body_pieces():
-            drained += len(piece)
-            if drained > MAX_DRAINED_BYTES:
-                return

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 
 from flask import request
 
@@ -66,6 +67,16 @@ def body_pieces() -> Iterator[bytes]:
         if left is not None:
             left -= len(piece)
         yield piece
+
+
+def drain() -> None:
+    """Read what is left: a client that is answered before it has sent everything sees a reset, not the answer."""
+    drained = 0
+    with suppress(ApiError):
+        for piece in body_pieces():
+            drained += len(piece)
+            if drained > MAX_DRAINED_BYTES:
+                return
 
 
 def _inflated(body: bytes, max_bytes: int) -> bytes:

@@ -4,6 +4,7 @@ import json
 import pytest
 
 from drengr.sparing_log import faults
+from drengr.store.group_commit import Busy
 from drengr.timeparse import iso_text
 from tests.admin import USER, Admin, error_of
 from tests.conftest import NOW_MS
@@ -269,3 +270,11 @@ def test_a_fault_of_the_database_is_a_500_that_hides_what_it_was(admin, store, c
     assert "day_totals" not in answer.text and "day_totals" in caplog.text
     store.commits.run(lambda connection: connection.execute("ALTER TABLE gone RENAME TO day_totals"))
     assert admin.page().json["data"] == []
+
+
+def test_a_store_that_is_too_busy_is_a_503(admin, store, monkeypatch):
+    def refuse(*_, **__):
+        raise Busy("the database is busy")
+
+    monkeypatch.setattr(store.commits, "run", refuse)
+    assert error_of(admin.post(slot())) == (503, "UNAVAILABLE")
