@@ -55,6 +55,7 @@ class Crowd:
         self.sent: set[str] = set()
         self.acknowledged: set[str] = set()
         self.statuses: list[int] = []
+        self.unanswered = 0
         self.most_events = most_events
         self._service, self._key = service, key
         self._stop = threading.Event()
@@ -90,6 +91,7 @@ class Crowd:
             body = json.loads(answer.read())
         except (OSError, http.client.HTTPException):
             connection.close()
+            self.unanswered += 1
             return False
         self.statuses.append(answer.status)
         if answer.status == 200 and body["events_ingested"] == len(ids):
