@@ -7,7 +7,7 @@ import os
 
 import drengr.api  # noqa: F401 - loaded before the workers fork: they share its memory and are back in 0.1 s, not 0.5
 from drengr.config import BadSetting, read_config
-from drengr.serve import announce, connections_at_most, log_configuration, stop_with
+from drengr.serve import Log, announce, connections_at_most, log_configuration, stop_with
 
 try:
     _config = read_config()
@@ -26,6 +26,7 @@ graceful_timeout = 30
 control_socket_disable = True  # it would be a file in the home directory
 worker_tmp_dir = os.path.dirname(_config["DRENGR_DATABASE"])  # nothing is written anywhere else
 logconfig_dict = log_configuration()
+logger_class = Log
 
 
 def on_starting(server):

@@ -24,8 +24,8 @@ _BELOW = tuple(path + "/" for path in PATHS)
 MAX_BODY_BYTES = 1_048_576
 MAX_EVENTS = 2_000
 
-_CORS = {
-    "Access-Control-Allow-Origin": "*",
+_ANY_ORIGIN = ("Access-Control-Allow-Origin", "*")
+_PREFLIGHT = {
     "Access-Control-Allow-Methods": "POST, OPTIONS",
     "Access-Control-Allow-Headers": "content-type, content-encoding, cross-origin-resource-policy",
     "Access-Control-Max-Age": "7200",
@@ -42,13 +42,13 @@ def is_acceptor_path(path: str) -> bool:
 def allow_any_origin(response: Response) -> Response:
     """CORS on every answer: without it a browser SDK cannot read a 413 or a 429 and sends the batch again."""
     if is_acceptor_path(request.path):
-        response.headers.update(_CORS)
+        response.headers.set(*_ANY_ORIGIN)
     return response
 
 
 def preflight() -> Response:
     """The answer to OPTIONS: no key, cacheable."""
-    return Response(status=204)
+    return Response(status=204, headers=_PREFLIGHT)
 
 
 def ingest() -> Response:

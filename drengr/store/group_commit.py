@@ -124,7 +124,6 @@ class GroupCommit:
     def _commit(self, group: list[_Ticket]) -> None:
         deadline = group[0].deadline  # the oldest's: it may have waited for another leader already
         with self._turn.taken(deadline):
-            self._database.check_still_there()
             connection = self._database.writing_connection()
             _begin_before(connection, deadline)
             try:
