@@ -27,6 +27,16 @@ project_option = click.option("--project", metavar="NAME|ID", help="Default: the
 url_option = click.option("--url", help="Ask the service there; DRENGR_SECRET_KEY is its key.")
 
 
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """urllib would take the secret key along to wherever a redirect points."""
+
+    def redirect_request(self, *_: object) -> None:
+        return None
+
+
+_OPENER = urllib.request.build_opener(_NoRedirect)
+
+
 class AdminDoor(Protocol):
     """Answers as the admin API does; parameters are those of its query strings."""
 
@@ -71,7 +81,7 @@ class RemoteDoor:
     def _answer(self, path: str, asked: dict[str, str]) -> dict:
         request = urllib.request.Request(f"{self._url}{path}?{urlencode(asked)}", headers=self._headers)
         try:
-            with urllib.request.urlopen(request, timeout=_ANSWER_WITHIN_S) as answer:
+            with _OPENER.open(request, timeout=_ANSWER_WITHIN_S) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as refused:
             raise click.ClickException(_sentence(refused)) from refused
@@ -86,7 +96,7 @@ def opened_door(project: str | None, url: str | None) -> Iterator[AdminDoor]:
         if url is not None:
             yield _remote(url, project)
         else:
-            with open_store() as store:
+            with open_store(must_exist=True) as store:
                 yield LocalDoor(store, chosen_project(store, project))
     except BadSlot as bad:
         raise click.UsageError(f"{bad.message} ({bad.code})") from bad

@@ -1,5 +1,6 @@
 """The database that a command works on."""
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -11,9 +12,11 @@ from drengr.store.projects import Project, UnknownProject, find_project
 
 
 @contextmanager
-def open_store() -> Iterator[Store]:
-    """The store of DRENGR_DATABASE, closed afterwards."""
+def open_store(*, must_exist: bool = False) -> Iterator[Store]:
+    """The store of DRENGR_DATABASE, closed afterwards; made when it is missing, unless it must exist."""
     config = read_config()
+    if must_exist and not os.path.exists(config["DRENGR_DATABASE"]):
+        raise click.UsageError(f"There is no database {config['DRENGR_DATABASE']}; set DRENGR_DATABASE to its path.")
     store = Store(config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"])
     try:
         yield store

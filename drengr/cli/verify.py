@@ -15,7 +15,7 @@ def command(with_repair: bool) -> None:
 
     Exit codes: 0 all is right (or was made right by --repair), 1 something is wrong.
     """
-    with open_store() as store:
+    with open_store(must_exist=True) as store:
         faults = faults_of_file(store.database)
         _show("The file", faults)
         wrong = wrong_totals(store.database)

@@ -8,11 +8,11 @@ from itertools import islice
 
 import pytest
 from click.testing import CliRunner
+from flask import redirect
 from werkzeug.serving import make_server
 
 from drengr.cli import main, tail
 from drengr.cli.admin_door import LocalDoor
-from drengr.store.group_commit import GroupCommit
 from tests.admin import event
 from tests.conftest import NOW_MS
 
@@ -108,8 +108,7 @@ def test_what_was_seen_is_forgotten_in_halves(put, store, tenant, monkeypatch):
     assert sorted(map(int, printed)) == list(range(1, 19))
 
 
-def test_ctrl_c_ends_following_quietly(store, put, database_path):
-    assert isinstance(store.commits, GroupCommit)
+def test_ctrl_c_ends_following_quietly(put, database_path):
     put(event(event_name="before"))
     command = [sys.executable, "-m", "drengr", "tail", "-f", *SINCE]
     environment = os.environ | {"DRENGR_DATABASE": str(database_path), "PYTHONUNBUFFERED": "1"}
@@ -149,6 +148,22 @@ def test_a_remote_service_that_cannot_be_asked_is_one_sentence(run, served, word
 def test_a_service_that_is_not_there_is_one_sentence(run):
     refused = run("tail", "--url", "http://127.0.0.1:9", "--project", "x", DRENGR_SECRET_KEY="k")
     assert refused.exit_code == 1 and "does not answer" in refused.output
+
+
+def test_the_key_does_not_follow_a_redirect(run, app, served):
+    arrived = []
+    app.add_url_rule("/old/<path:rest>", "old", view_func=lambda rest: redirect("/new"))
+    app.add_url_rule("/new", "new", view_func=lambda: arrived.append(1) or "")
+    refused = run("tail", "--url", served + "/old", "--project", "x", DRENGR_SECRET_KEY="k")
+    assert refused.exit_code == 1 and "302" in refused.output and not arrived
+
+
+def test_a_file_that_is_not_there_is_not_made(run, tmp_path):
+    missing = tmp_path / "missing.db"
+    for words in (("tail",), ("count", "--since", "1d"), ("verify",)):
+        refused = run(*words, DRENGR_DATABASE=str(missing))
+        assert refused.exit_code == 2 and "no database" in refused.output
+    assert not missing.exists()
 
 
 def test_an_address_of_another_kind_is_refused(run):
