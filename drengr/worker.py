@@ -160,6 +160,12 @@ class Worker(ThreadWorker):
         finally:
             arrivals.forget(conn.sock)
 
+    def handle_request(self, req, conn):
+        """A request that was not read to its end cannot be followed by another: say so, or a proxy sends one."""
+        if conn.streams:
+            req.force_close()
+        return super().handle_request(req, conn)
+
     def finish_request(self, conn, fs) -> None:
         """The thread is done with it: keep the connection for the next request, or end it."""
         self._streams -= conn.streams

@@ -235,6 +235,17 @@ def test_a_connection_is_kept_for_many_requests(service, key):
     connection.close()
 
 
+@pytest.mark.parametrize("path", ["/batch", "/nowhere", "/import-events"])
+def test_the_answer_to_an_endless_body_announces_the_end_of_the_connection(service, path):
+    """Or a proxy would send the next client's request on it, and answer that one 502."""
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+    connection.request("POST", path, bytes(34 << 20))
+    answer = connection.getresponse()
+    assert answer.getheader("Connection") == "close"
+    assert json.loads(answer.read())["code"] in (401, 404, 413)
+    connection.close()
+
+
 def test_two_requests_in_one_packet_are_both_answered(service, key):
     one = body_of(key)
     last = head(len(one), extra="Connection: close\r\n") + one
