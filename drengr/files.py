@@ -199,8 +199,8 @@ def _is_spread_out(lines: list[bytes]) -> bool:
 
 
 def _is_text(head: bytes) -> bool:
-    """Whether this is no binary file: of random bytes every tenth is a control character that no text has."""
-    return len(_CONTROL.findall(head)) * 100 <= len(head)
+    """Whether this is no binary file: of random bytes every tenth is a control character, in text one is a slip."""
+    return len(_CONTROL.findall(head)) * 100 <= len(head) + 200
 
 
 def _no_export() -> str:
