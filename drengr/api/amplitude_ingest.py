@@ -9,9 +9,9 @@ from drengr.api.incoming import BadEncoding, BodyTooLarge, read_body
 from drengr.api.service import Service, service
 from drengr.event import BadRow, Context, Event
 from drengr.jsontext import read_json
-from drengr.quota import is_exceeded
+from drengr.quota import project_and_usage
 from drengr.sources import amplitude_http
-from drengr.store.projects import Project, project_of_key
+from drengr.store.projects import Project
 
 PATHS = (
     "/amplitude-ingest",
@@ -67,7 +67,8 @@ def ingest() -> Response:
 def _accepted(body: bytes, here: Service) -> tuple[Project, list[Event], int]:
     """(the key's project, the valid events, receive time) of a body that passes every check."""
     key, rows, to_event = _envelope(body)
-    project = project_of_key(here.store.database, key, "publishable")
+    now_ms = here.now_ms()
+    project, used = project_and_usage(here.store.database, key, now_ms)
     if project is None:
         # With `missing_field` SDKs drop the batch after one request; without it they send it 12 times, or for ever.
         raise ApiError(400, "invalid api_key", missing_field="api_key")
@@ -75,8 +76,7 @@ def _accepted(body: bytes, here: Service) -> tuple[Project, list[Event], int]:
         raise _no_events()
     if len(rows) > MAX_EVENTS:
         raise ApiError(413, "payload too large")
-    now_ms = here.now_ms()
-    if is_exceeded(here.store.database, project.id, now_ms, here.config["DRENGR_DAILY_EVENT_QUOTA"]):
+    if used >= here.config["DRENGR_DAILY_EVENT_QUOTA"]:
         # Named one by one, SDKs hold the events for 30 s and try again; unnamed, they drop them within 10 s.
         raise ApiError(429, "exceeded daily quota", throttled_events=list(range(len(rows))))
     context = Context(amplitude_http.SOURCE, now_ms, here.sensitive, live=True)

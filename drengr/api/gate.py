@@ -1,8 +1,7 @@
 """How much is worked on at once; past that, a quick 503 (contract 4: infrastructure)."""
 
-import threading
-from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, nullcontext
+from queue import Empty, SimpleQueue
 
 from flask import request
 
@@ -21,24 +20,38 @@ class Gate:
     """
 
     def __init__(self, places: int) -> None:
-        self._places = threading.BoundedSemaphore(places)
-        self._large = threading.BoundedSemaphore(_LARGE_AT_ONCE)
+        self._places = _Places(places)
+        self._large = _Places(_LARGE_AT_ONCE)
 
     def at_work(self) -> AbstractContextManager[None]:
         """Hold a place for one request. Raises Busy."""
-        return _held(self._places)
+        return self._places
 
     def mapping(self, size_bytes: int) -> AbstractContextManager[None]:
         """Hold the memory for parsing and mapping a body; small ones need no leave. Raises Busy."""
-        return _held(self._large) if size_bytes > _LARGE_BYTES else nullcontext()
+        return self._large if size_bytes > _LARGE_BYTES else nullcontext()
 
 
-@contextmanager
-def _held(places: threading.BoundedSemaphore) -> Iterator[None]:
-    waited = arrivals.waited_s(request.environ.get("gunicorn.socket"))
-    if not places.acquire(timeout=max(0.0, _GIVE_UP_S - waited)):
-        raise Busy("more requests than this service can work on")
-    try:
-        yield
-    finally:
-        places.release()
+class _Places:
+    """A counting semaphore made of C: threading.Semaphore is Python, and took 70 us of a busy request's 1,250."""
+
+    def __init__(self, count: int) -> None:
+        self._free: SimpleQueue[None] = SimpleQueue()
+        for _ in range(count):
+            self._free.put(None)
+
+    def __enter__(self) -> None:
+        try:
+            self._free.get_nowait()
+        except Empty:
+            self._wait()
+
+    def __exit__(self, *_: object) -> None:
+        self._free.put(None)
+
+    def _wait(self) -> None:
+        waited = arrivals.waited_s(request.environ.get("gunicorn.socket"))
+        try:
+            self._free.get(timeout=max(0.0, _GIVE_UP_S - waited))
+        except Empty:
+            raise Busy("more requests than this service can work on") from None
