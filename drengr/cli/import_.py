@@ -1,6 +1,7 @@
 """`drengr import …`: vendors' export files into the database, or to a remote service (contract 5)."""
 
 import os
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -137,7 +138,7 @@ def _import_one(importer: FileImport, path: str) -> None:
     begun, at = time.monotonic(), 0
     label = "standard input" if path == "-" else os.path.basename(path)
     with click.progressbar(
-        length=size or 1, label=label, file=click.get_text_stream("stderr"), show_eta=bool(size),
+        length=size or 1, label=label, file=sys.stderr, show_eta=bool(size),
         show_percent=bool(size), item_show_func=lambda rows: f"{rows or 0:,.0f} rows/s", update_min_steps=1,
     ) as bar:  # fmt: skip
         first = None

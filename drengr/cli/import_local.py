@@ -178,6 +178,10 @@ class RecordingKeys(SensitiveKeys):
         super().__init__(config["DRENGR_SENSITIVE_WORDS"], config["DRENGR_ALLOWED_KEYS"])
         self.counts: Counter[tuple[str, str]] = Counter()
 
+    def drops(self, path: str) -> bool:
+        """Whether the property with this full key is dropped; notes it."""
+        return self.is_sensitive(path) and not self.allows(path)
+
     def allows(self, path: str) -> bool:
         """Asked last, and only for keys that look sensitive."""
         allowed = super().allows(path)

@@ -183,9 +183,12 @@ def test_a_live_event_and_its_exported_copy_are_one(client, tenant, rows):
     assert {name: live_row[name] for name in same} == {name: exported_row[name] for name in same}
 
 
-KEYS = st.sampled_from(
-    ["event", "event_type", "event_name", "event_time", "client_event_time", "event_timestamp", "timestamp", "time", "properties", "event_properties", "user_properties", "event_params", "distinct_id", "device_id", "user_id", "user_pseudo_id", "uuid", "id", "$insert_id", "session_id", "os_name", "os_version", "device", "app_info", "type", "occurred_ms", "uid", "key", "value"]
-)
+KEYS = st.sampled_from([
+    "event", "event_type", "event_name", "event_time", "client_event_time", "event_timestamp", "timestamp", "time",
+    "properties", "event_properties", "user_properties", "event_params", "distinct_id", "device_id", "user_id",
+    "user_pseudo_id", "uuid", "id", "$insert_id", "session_id", "os_name", "os_version", "device", "app_info",
+    "type", "occurred_ms", "uid", "key", "value",
+])  # fmt: skip
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 VALUES = st.recursive(
     SCALARS | st.sampled_from([AT, "d", 1780315200, 10**30]),
