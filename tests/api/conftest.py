@@ -1,5 +1,7 @@
 """Fixtures that only the doors' tests need."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from drengr.api import build_app
@@ -16,4 +18,15 @@ def empty(tmp_path_factory) -> Admin:
     store = app.extensions[EXTENSION].store
     made = make_project(store.commits, "empty")
     yield Admin(app.test_client(), made.project_id, made.secret_key)
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def door(tmp_path_factory) -> SimpleNamespace:
+    """One application for all tests that do not look at its rows: client, publishable_key, secret_key, project_id."""
+    app = build_app({"DRENGR_DATABASE": str(tmp_path_factory.mktemp("door") / "events.db")}, now_ms=Clock())
+    store = app.extensions[EXTENSION].store
+    yield SimpleNamespace(
+        client=app.test_client(), app=app, store=store, **make_project(store.commits, "shop")._asdict()
+    )
     store.close()

@@ -36,7 +36,7 @@ def test_a_key_that_is_no_valid_text_can_be_hashed():
     ("header", "key"),
     [
         ("Bearer k", "k"), ("bearer k", "k"), ("BEARER  k ", "k"), ("Basic k", None), ("Bearer", None),
-        ("Bearer ", None),         ("", None), (None, None), ("k", None), ("Bearerk", None),
+        ("Bearer ", None), ("", None), (None, None), ("k", None), ("Bearerk", None),
     ],
     ids=repr,
 )  # fmt: skip
