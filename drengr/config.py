@@ -55,7 +55,8 @@ SETTINGS = (
     Setting("PORT", "8000", "port", "Port to listen on.", _between(1, 65535)),
     Setting("WEB_CONCURRENCY", "1", "processes", "Worker processes. One uses a core and a half; see Choices.",
             _between(1, 64)),
-    Setting("DRENGR_THREADS", "32", "threads", "Threads per worker: the connections served at the same moment.",
+    Setting("DRENGR_THREADS", "128", "threads", "Most threads of a worker: requests that "
+            "arrive or are answered at the same moment. Started as they are needed.",
             _between(1, 1000)),
     Setting("DRENGR_DATABASE", "drengr.db", "path", "The SQLite file. Made when it is missing.", _path),
     Setting("DRENGR_SYNCHRONOUS", "FULL", "FULL or NORMAL", "NORMAL answers before the disk has flushed: a power cut "

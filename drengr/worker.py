@@ -1,8 +1,9 @@
-"""gunicorn's threaded worker, made so that slow clients can use up neither its threads nor its one loop.
+"""gunicorn's threaded worker, made so that slow clients cannot stop the others.
 
-gunicorn gives a new connection a thread before the first byte is there, lets a client that sends a byte a second keep
-it for ever, and waits in its loop for clients to hang up. Browsers open connections they may never use, and phones lose
-their network: thirty-two sleepy clients would stop all.
+gunicorn gives a new connection a thread before its first byte is there, lets a client that sends a byte a second keep
+it for ever, and says goodbye to clients in its one loop, two seconds at worst. Browsers open connections they may never
+use, and phones lose their network. Here a thread is only given to a request that has begun, for a limited time, and the
+goodbye is the thread's own.
 """
 
 import time
@@ -10,52 +11,32 @@ from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
 from selectors import EVENT_READ
-from socket import MSG_DONTWAIT, SHUT_WR, socket
+from socket import socket
 
 import orjson
 from gunicorn import util
-from gunicorn.workers.gthread import STOP_KEEPALIVE_LINGER, TConn, ThreadWorker
+from gunicorn.workers.gthread import TConn, ThreadWorker
 
 from drengr import arrivals
 from drengr.config import read_config
-from drengr.request_head import length_of_request
-from drengr.sparing_log import faults
 
-_MOST_HELD_BYTES = 32 * 1024 * 1024  # of requests that are arriving or worked on
-_READ_BYTES = 256 * 1024
-_GOODBYE_S = 10.0  # for a client to read its last answer and hang up
+_LONGEST_READ_DIGITS = 7  # bodies below 10 MB are always read to their end, refused or not
+_LAST_READ_BYTES = 64 * 1024 * 1024
+_LAST_READ_S = 5.0
 
 
 class Connection(TConn):
-    """A client, and what has come in of its request before a thread takes it."""
-
-    def __init__(self, cfg, sock, client, server, say_goodbye) -> None:
-        super().__init__(cfg, sock, client, server)
-        self.data_ready = True  # so gunicorn does not wait for it again
-        self.early = bytearray()
-        self.length = 1  # of the request, as far as it is known
-        self.held_bytes = 0
-        self.streams = False  # its thread reads the request as it comes
-        self.leaving = False  # it has its last answer
-        self._say_goodbye = say_goodbye
+    """A client. Closing it takes no time: its thread has said goodbye."""
 
     def close(self, graceful: bool = False) -> None:
-        """Close now, or once the client has read its answer."""
-        if graceful:
-            self._say_goodbye(self)
-        else:
-            super().close()
+        super().close()
 
 
 class Worker(ThreadWorker):
-    """The loop gathers a request; a thread takes it when it is whole. Only files and the like are read by threads."""
+    """A thread for every request that has begun to arrive, and a deadline for the rest of it."""
 
     def init_process(self) -> None:
         self._read_seconds = read_config()["DRENGR_BODY_SECONDS"]
-        self._awaited: set[Connection] = set()
-        self._held_bytes = 0
-        self._streams = 0
-        self._next_sweep = 0.0
         super().init_process()
 
     def set_accept_enabled(self, enabled: bool) -> None:
@@ -65,157 +46,61 @@ class Worker(ThreadWorker):
         at the end: Python's SDK drops its events then, but tries twelve times when it is refused.
         """
         super().set_accept_enabled(enabled)
-        if self.alive:
-            return
-        for listener in self.sockets:
-            while self._takes_in_one(listener):
-                pass
-            listener.close()
-        soon = time.monotonic() + STOP_KEEPALIVE_LINGER
-        for conn in self._awaited:
-            if not conn.early:
-                conn.timeout = min(conn.timeout, soon)
+        if not self.alive:
+            for listener in self.sockets:
+                while self._takes_in_one(listener):
+                    pass
+                listener.close()
+
+    def accept(self, listener) -> None:
+        """Let the new connection wait in the loop until it says something."""
+        self._takes_in_one(listener)
 
     def _takes_in_one(self, listener) -> bool:
         try:
             client, address = listener.accept()
-        except OSError:
-            return False  # another worker had it, it is gone, or the system has no more open files
+        except (BlockingIOError, ConnectionAbortedError):
+            return False  # another worker had it, or it is gone
         self.nr_conns += 1
-        conn = Connection(self.cfg, client, address, listener.getsockname(), self._say_goodbye)
+        conn = Connection(self.cfg, client, address, listener.getsockname())
         conn.timeout = time.monotonic() + self.cfg.keepalive
-        self._read(conn)
+        self.pending_conns.append(conn)
+        self.poller.register(client, EVENT_READ, partial(self.on_pending_socket_readable, conn))
         return True
 
-    def accept(self, listener) -> None:
-        """A new connection, which may or may not say something soon."""
-        self._takes_in_one(listener)
-
     def enqueue_req(self, conn) -> None:
-        """A kept connection says something, or has said it together with the request before."""
-        conn.length = 1
-        if before := conn.parser.unreader.take_buffered():
-            self._gather(conn, before)
-        else:
-            self._read(conn)
-
-    def _read(self, conn, _socket=None) -> None:
-        """Take what has come in."""
-        try:
-            piece = conn.sock.recv(_READ_BYTES, MSG_DONTWAIT)
-        except BlockingIOError:
-            self._await(conn)
-            return
-        except OSError:
-            piece = b""
-        if not piece:
-            self._drop(conn)
-        elif not conn.leaving:
-            self._gather(conn, piece)
-
-    def _gather(self, conn, piece: bytes) -> None:
-        """Hand the request to a thread when this is the last piece of it, or when no end can be waited for."""
-        if not conn.early:
-            piece = piece.lstrip(b"\r\n")  # RFC 9112, 2.2: blank lines before a request mean nothing
-            if piece:
-                conn.timeout = time.monotonic() + self._read_seconds
-        conn.early += piece
-        conn.held_bytes += len(piece)
-        self._held_bytes += len(piece)
-        if len(conn.early) >= conn.length:
-            length = length_of_request(conn.early)
-            conn.streams = length is None
-            conn.length = length or 0
-        if self._held_bytes > _MOST_HELD_BYTES or (conn.streams and self._streams >= self.cfg.threads // 2):
-            faults.error("503: more or larger requests at once than this service can hold")
-            self._refuse(conn, 503, "too many requests at once, nothing was stored; send it again later")
-        elif len(conn.early) < conn.length:
-            self._await(conn)
-        else:
-            self._start(conn)
-
-    def _await(self, conn) -> None:
-        if conn not in self._awaited:
-            self._awaited.add(conn)
-            self.poller.register(conn.sock, EVENT_READ, partial(self._read, conn))
-
-    def _leave(self, conn) -> None:
-        if conn in self._awaited:
-            self._awaited.remove(conn)
-            self.poller.unregister(conn.sock)
-
-    def _start(self, conn) -> None:
-        self._leave(conn)
-        self._streams += conn.streams
-        arrivals.note(conn.sock, self._read_seconds)  # waiting for a free thread counts as waiting
+        """Note the time: waiting for a free thread counts as waiting."""
+        arrivals.note(conn.sock, self._read_seconds)
         super().enqueue_req(conn)
 
     def handle(self, conn):
-        """One request, in a thread."""
+        """One request, in a thread; true when the connection is kept."""
+        kept = False
         try:
-            conn.init()
-            conn.parser.unreader.unread(bytes(conn.early))
-            conn.early.clear()
-            return super().handle(conn)
+            kept = super().handle(conn)
+            return kept
         finally:
             arrivals.forget(conn.sock)
+            if not kept:
+                self._say_goodbye(conn)
+
+    def _say_goodbye(self, conn) -> None:
+        """Read what is left of the request and hang up: a client that is cut off while it sends sees no answer."""
+        with suppress(Exception):  # whatever the rest is, it is of no use any more
+            conn.parser.finish_body(deadline=time.monotonic() + _LAST_READ_S, max_bytes=_LAST_READ_BYTES)
+        util.close_graceful(conn.sock)
 
     def handle_request(self, req, conn):
-        """A request that was not read to its end cannot be followed by another: say so, or a proxy sends one."""
-        if conn.streams:
+        """A request that may not be read to its end cannot be followed by another: say so, or a proxy sends one."""
+        headers = dict(req.headers)
+        if "TRANSFER-ENCODING" in headers or len(headers.get("CONTENT-LENGTH", "")) > _LONGEST_READ_DIGITS:
             req.force_close()
         return super().handle_request(req, conn)
 
-    def finish_request(self, conn, fs) -> None:
-        """The thread is done with it: keep the connection for the next request, or end it."""
-        self._streams -= conn.streams
-        conn.streams = False
-        self._release(conn)
-        super().finish_request(conn, fs)
-
-    def _release(self, conn) -> None:
-        self._held_bytes -= conn.held_bytes
-        conn.held_bytes = 0
-
-    def _refuse(self, conn, status: int, reason: str) -> None:
-        with suppress(OSError):
-            util.write_error(conn.sock, status, reason, "")
-        self.nr_conns -= 1
-        self._say_goodbye(conn)
-
-    def _say_goodbye(self, conn) -> None:
-        """Say that nothing more follows, and throw away what still comes: if it were left unread, the client's system
-        would report a reset and many SDKs never see the answer.
-        """
-        self.nr_conns += 1
-        self._release(conn)
-        conn.early.clear()
-        conn.leaving = True
-        conn.timeout = time.monotonic() + (_GOODBYE_S if self.alive else STOP_KEEPALIVE_LINGER)
-        try:
-            conn.sock.shutdown(SHUT_WR)
-            self._await(conn)
-        except OSError:
-            self._drop(conn)
-
-    def _drop(self, conn) -> None:
-        self._leave(conn)
-        self._release(conn)
-        self.nr_conns -= 1
-        conn.close()
-
     def murder_pending(self) -> None:
-        """Once a second: end what takes too long."""
-        now = time.monotonic()
-        if now < self._next_sweep:
-            return
-        self._next_sweep = now + 1.0
+        """Once a second at least: end what takes too long."""
+        super().murder_pending()
         arrivals.cut_off_overdue()
-        for conn in [conn for conn in self._awaited if conn.timeout < now]:
-            if conn.early:
-                self._refuse(conn, 408, "request timeout")
-            else:
-                self._drop(conn)
 
 
 def write_json_error(sock: socket, status: int, reason: str, _message: str) -> None:
