@@ -33,8 +33,8 @@ CREATE TABLE event_names (
 
 CREATE TABLE origins ( -- the way an event came in
   id          INTEGER PRIMARY KEY,
-  source      TEXT    NOT NULL CHECK (source IN ('amplitude_http', 'amplitude', 'mixpanel', 'posthog', 'ga4', 'generic', 'admin')),
-  app_package TEXT             -- from the import envelope, else null
+  source      TEXT    NOT NULL CHECK (source <> ''), -- amplitude_http, amplitude, mixpanel, posthog, ga4, generic, admin
+  app_package TEXT                                   -- from the import envelope, else null
 ) STRICT;
 
 CREATE UNIQUE INDEX origin_by_source_and_package ON origins (source, ifnull(app_package, ''), app_package IS NULL);

@@ -107,7 +107,7 @@ def read_config(environ: Mapping[str, str] | None = None) -> Config:
 
 def unknown_settings(environ: Iterable[str]) -> list[str]:
     """Names that look like ours and mean nothing: most likely misspelt."""
-    known = {setting.name for setting in SETTINGS} | {"DRENGR_SECRET_KEY", "DRENGR_URL"}
+    known = {setting.name for setting in SETTINGS} | {"DRENGR_SECRET_KEY"}
     return sorted(name for name in environ if name.startswith("DRENGR_") and name not in known)
 
 
