@@ -3,12 +3,15 @@
 import sqlite3
 import time
 
+from peewee import PeeweeException
+
 from drengr.store.database import Database, DatabaseError
 from drengr.store.group_commit import Busy, GroupCommit
 from drengr.store.write import EventWriter
 
-# What callers catch when the file cannot be read or written; nothing was stored then.
-FAULTS = (sqlite3.Error, DatabaseError, Busy)
+# What callers catch when the file cannot be read or written; nothing was stored then. (peewee's: a connection that
+# cannot be opened.)
+FAULTS = (sqlite3.Error, PeeweeException, DatabaseError, Busy)
 
 
 class Store:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from peewee import SqliteDatabase
+from peewee import PeeweeException, SqliteDatabase
 from playhouse.migrations import Runner
 
 APPLICATION_ID = 1146244466  # as in schema.sql
@@ -107,7 +107,7 @@ def _make_ready(path: str) -> None:
     try:
         with file_lock(path + "-lock"):
             _migrate(path)
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, PeeweeException) as error:
         raise DatabaseError(_sentence(path, error)) from error
     except OSError as error:
         raise DatabaseError(f"{path} cannot be used: {error.strerror}. Check who owns the folder.") from error
@@ -154,7 +154,7 @@ def _back_up(path: str, copy: str) -> None:
     target.close()
 
 
-def _sentence(path: str, error: sqlite3.DatabaseError) -> str:
+def _sentence(path: str, error: Exception) -> str:
     text = str(error)
     if "not a database" in text:
         return f"{path} is no SQLite database; set DRENGR_DATABASE to another path."
