@@ -20,7 +20,10 @@ def group() -> None:
 @click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="publishable sends events, secret reads.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def create(project: str, kind: str, as_json: bool) -> None:
-    """Make a key of PROJECT (name or id) and print it: it is never shown again."""
+    """Make a key of a project.
+
+    PROJECT is its name or id. Prints the key; it is never shown again.
+    """
     with open_store() as store:
         key = make_key(store.commits, chosen_project(store, project), kind)
     click.echo(json.dumps({f"{kind}_key": key}) if as_json else key)
@@ -29,7 +32,10 @@ def create(project: str, kind: str, as_json: bool) -> None:
 @group.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def list_keys(as_json: bool) -> None:
-    """List all keys: id, project, kind, first characters, when made, when revoked."""
+    """List all keys.
+
+    Id, project, kind, first characters, when made, when revoked.
+    """
     with open_store() as store:
         keys = all_keys(store.database)
     if as_json:
@@ -42,7 +48,10 @@ def list_keys(as_json: bool) -> None:
 @group.command()
 @click.argument("key")
 def revoke(key: str) -> None:
-    """Revoke KEY: the id that `drengr key list` shows, or the key itself. It stops at once."""
+    """Revoke a key; it stops at once.
+
+    KEY is the id that `drengr key list` shows, or the key itself.
+    """
     with open_store() as store:
         if not revoke_key(store.commits, key):
             raise click.UsageError("No good key has this id or text; see `drengr key list`.")

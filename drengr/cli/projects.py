@@ -17,7 +17,10 @@ def group() -> None:
 @click.argument("name")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def create(name: str, as_json: bool) -> None:
-    """Make project NAME with one key of each kind, and print them: secret keys are never shown again."""
+    """Make a project with one key of each kind.
+
+    Prints its id and both keys; they are never shown again.
+    """
     with open_store() as store:
         try:
             made = make_project(store.commits, name)._asdict()

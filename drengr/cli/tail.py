@@ -23,7 +23,10 @@ _MOST_REMEMBERED = 100_000  # ids; past it, the older half is told by its larges
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as the API shows it.")
 @url_option
 def command(follow, lines, event_name, user, since, project, as_json, url) -> None:
-    """Print the newest events, oldest first: when, what, who, properties."""
+    """Print the newest events.
+
+    Oldest first: when, what, who, properties.
+    """
     asked = {"since": since, "limit": str(max(lines, 200))}
     asked |= {"event_name": event_name} if event_name is not None else {}
     asked |= {"external_id": user} if user is not None else {}

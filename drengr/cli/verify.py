@@ -11,7 +11,9 @@ _MOST_SHOWN = 20
 @click.command("verify")
 @click.option("--repair", "with_repair", is_flag=True, help="Count wrong totals anew, in one transaction.")
 def command(with_repair: bool) -> None:
-    """Check the file and that every total equals its events. Works beside a running service.
+    """Check the file and its totals.
+
+    Every total must equal its events. Works beside a running service.
 
     Exit codes: 0 all is right (or was made right by --repair), 1 something is wrong.
     """
