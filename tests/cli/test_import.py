@@ -200,11 +200,13 @@ def dump(database) -> list[tuple]:
         ]
 
 
-# Ends itself with SIGKILL just before or just after the commit whose turn it is.
+# Ends itself with SIGKILL inside the transaction whose turn it is; small ones, so that there are enough of them.
 DYING = """
 import os, signal, sys
+from drengr.cli import import_local
 from drengr.store.group_commit import GroupCommit
 
+import_local._TRANSACTION_ROWS = 400
 run, left = GroupCommit.run, int(sys.argv.pop(1))
 
 def dying(self, work, rows=1):
@@ -215,10 +217,7 @@ def dying(self, work, rows=1):
         def work(connection):
             inner(connection)
             os.kill(os.getpid(), signal.SIGKILL)
-    result = run(self, work, rows)
-    if left == -1:
-        os.kill(os.getpid(), signal.SIGKILL)
-    return result
+    return run(self, work, rows)
 
 GroupCommit.run = dying
 from drengr.cli import main
@@ -229,22 +228,23 @@ main()
 def test_killed_at_thirty_moments_it_ends_with_the_same_table_and_never_starts_over(tmp_path):
     folder = tmp_path / "exports"
     folder.mkdir()
-    (folder / "1.ndjson").write_bytes(lines(0, 12_000) + b"broken\n")
+    (folder / "1.ndjson").write_bytes(lines(0, 30_000) + b"broken\n")
     with zipfile.ZipFile(folder / "2.zip", "w", zipfile.ZIP_DEFLATED) as archive:
-        archive.writestr("a.json.gz", gzip.compress(lines(10_000, 9_000)))
-        archive.writestr("b.json", b"[" + lines(18_000, 9_000).strip().replace(b"\n", b",") + b"]")
+        archive.writestr("a.json.gz", gzip.compress(lines(28_000, 9_000)))
+        archive.writestr("b.json", b"[" + lines(36_000, 9_000).strip().replace(b"\n", b",") + b"]")
     words = ["import", str(folder), "--source", "amplitude"]
     through = environment(tmp_path / "through.db")
     whole = subprocess.run([sys.executable, "-m", "drengr", *words], env=through, capture_output=True, text=True)
     assert whole.returncode == 0
     killed, chance, before, kills = environment(tmp_path / "killed.db"), random.Random(4), 0, 0
     for number in range(KILLS):
-        command = [sys.executable, "-c", DYING, str(chance.choice([1, 2, 2])), *words]
-        if number % 3 == 0:  # and at moments that nobody chose
-            command = [sys.executable, "-m", "drengr", *words]
+        by_itself = number % 3 > 0  # and else at a moment that nobody chose
+        command = [sys.executable, "-c", DYING, str(chance.choice([1, 2, 3]) if by_itself else 10**9), *words]
         running = subprocess.Popen(command, env=killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        if number % 3 == 0:
-            time.sleep(0.15 + chance.random() / 4)
+        if not by_itself:
+            enough = before + chance.randrange(1200)
+            while rows_done(tmp_path / "killed.db") < enough and running.poll() is None:
+                time.sleep(0.002)
             running.kill()
         kills += running.wait(60) == -signal.SIGKILL
         done = rows_done(tmp_path / "killed.db")
