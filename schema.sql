@@ -1,7 +1,7 @@
 -- Drengr's database, all of it. One SQLite file, WAL mode.
 -- Times are epoch milliseconds UTC. To ask questions of the file, start from the view `events` at the end.
 
-PRAGMA application_id = 1146244466; -- "DRNr": tells our file from any other SQLite file
+PRAGMA application_id = 1146244466; -- tells our file from any other SQLite file
 
 -- Who owns events. -----------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,269 @@
+"""schema.sql is the only DDL: what it promises, and how a file comes to it: contract 2, the house's rules."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from playhouse.migrations import Runner
+
+from drengr.store import Store
+from drengr.store import database as database_module
+from drengr.store.database import APPLICATION_ID, MIGRATIONS, DatabaseError, schema_sql
+from tests.factories import amplitude_event, envelope
+
+SCHEMA = Path(__file__).parents[1] / "schema.sql"
+COLUMNS = [
+    "id", "project", "event_id", "event_name", "source", "app_package", "install_id", "external_id", "session_id",
+    "occurred_at", "received_at", "dims", "measures", "properties",
+]  # fmt: skip
+
+
+@pytest.fixture
+def plain():
+    """A database made by nothing but schema.sql."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.execute("PRAGMA foreign_keys = 1")
+        connection.executescript(SCHEMA.read_text())
+        yield connection
+
+
+def definitions(connection) -> list[tuple]:
+    found = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name <> 'migration_history'")
+    return sorted(row for row in found if not row[1].startswith("sqlite_") and "migration" not in row[1])
+
+
+def test_the_services_file_is_schema_sql_statement_by_statement(store, plain):
+    assert definitions(store.database.reading_connection()) == definitions(plain)
+    assert schema_sql() == SCHEMA.read_text()
+
+
+def test_no_other_file_holds_ddl():
+    package = SCHEMA.parent / "drengr"
+    holders = [path.name for path in package.rglob("*.py") if "CREATE TABLE" in path.read_text().upper()]
+    assert holders == []
+
+
+def test_every_table_is_strict(plain):
+    tables = plain.execute("PRAGMA table_list").fetchall()
+    ours = {
+        name: strict for _, name, kind, _, _, strict in tables if kind == "table" and not name.startswith("sqlite_")
+    }
+    assert set(ours.values()) == {1} and len(ours) >= 8
+
+
+def test_the_file_is_in_wal_mode_and_is_ours(store, database_path):
+    with closing(sqlite3.connect(database_path)) as other:
+        assert other.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+        assert other.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID
+        assert other.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+        assert other.execute("PRAGMA foreign_key_check").fetchall() == []
+
+
+@pytest.mark.parametrize("synchronous", ["FULL", "NORMAL"])
+def test_the_writer_is_as_durable_as_it_was_told(tmp_path, synchronous):
+    store = Store(str(tmp_path / "events.db"), synchronous)
+    code = store.database.writing_connection().execute("PRAGMA synchronous").fetchone()[0]
+    assert code == {"NORMAL": 1, "FULL": 2}[synchronous]
+    assert store.database.writing_connection().execute("PRAGMA foreign_keys").fetchone() == (1,)
+    store.close()
+
+
+def test_a_reading_connection_cannot_write(store):
+    with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        store.database.reading_connection().execute("DELETE FROM projects")
+
+
+# --- the view for people ---------------------------------------------------------------------------------------------
+
+
+def test_the_view_shows_the_contracts_columns(plain):
+    assert [column[0] for column in plain.execute("SELECT * FROM events").description] == COLUMNS
+
+
+def test_a_person_with_the_sqlite3_shell_sees_plain_words(client, tenant, database_path):
+    event = amplitude_event(user_id="0b6f1c1e-5d5c-4a53-8b0c-2f8f3a3c7d10", event_properties={"plan": "pro", "n": 2})
+    client.post("/batch", json=envelope(tenant.publishable_key, event))
+    with closing(sqlite3.connect(f"file:{database_path}?mode=ro", uri=True)) as shell:
+        shell.row_factory = sqlite3.Row
+        (row,) = map(dict, shell.execute("SELECT * FROM events WHERE dims ->> 'plan' = 'pro'"))
+    assert row["project"] == tenant.project_id and row["external_id"] == event["user_id"]
+    assert (row["install_id"], row["event_id"]) == (event["device_id"], event["insert_id"])
+    assert {type(value) for value in json.loads(row["dims"]).values()} == {str}
+    assert json.loads(row["measures"]) == {"n": 2}
+
+
+# --- indexes answer questions ----------------------------------------------------------------------------------------
+
+FROM_EVENTS = "SELECT * FROM semantic_events WHERE "
+QUESTIONS = {
+    "event_by_dedup_id": "SELECT 1 FROM semantic_events WHERE project_id = 1 AND event_id = 'a'",
+    "events_by_time": FROM_EVENTS + "project_id = 1 AND occurred_at > 5 ORDER BY occurred_at DESC, id DESC",
+    "events_by_name_and_time": FROM_EVENTS + "name_id = 1 AND occurred_at > 5 ORDER BY occurred_at, id",
+    "origin_by_source_and_package": (
+        "INSERT INTO origins (source, app_package) VALUES ('ga4', NULL)"
+        " ON CONFLICT (source, ifnull(app_package, ''), app_package IS NULL) DO NOTHING"
+    ),
+}  # fmt: skip
+
+
+def test_every_index_has_its_question(plain):
+    named = {row[0] for row in plain.execute("SELECT name FROM sqlite_schema WHERE type = 'index' AND sql IS NOT NULL")}
+    assert named == set(QUESTIONS)
+
+
+@pytest.mark.parametrize("index", ["event_by_dedup_id", "events_by_time", "events_by_name_and_time"])
+def test_an_index_answers_its_question_without_a_sort(plain, index):
+    plan = " ".join(row[3] for row in plain.execute("EXPLAIN QUERY PLAN " + QUESTIONS[index]))
+    assert f"INDEX {index} " in plan and "TEMP B-TREE" not in plan
+
+
+def test_an_origin_is_stored_once(plain):
+    for _ in range(2):
+        plain.execute(QUESTIONS["origin_by_source_and_package"])
+    assert plain.execute("SELECT count(*) FROM origins").fetchone() == (1,)
+    plain.execute("INSERT INTO origins (source, app_package) VALUES ('ga4', '')")
+    with pytest.raises(sqlite3.IntegrityError):
+        plain.execute("INSERT INTO origins (source, app_package) VALUES ('ga4', '')")
+
+
+# --- what the file itself refuses ------------------------------------------------------------------------------------
+
+PROJECT = "INSERT INTO projects VALUES (1, '00000000-0000-4000-8000-000000000001', 'shop', 1)"
+KEY = "INSERT INTO api_keys VALUES (1, 1, 'secret', zeroblob(32), 'hint', 1, NULL)"
+NAME = "INSERT INTO event_names VALUES (1, 1, 'e')"
+ORIGIN = "INSERT INTO origins VALUES (1, 'admin', NULL)"
+EVENT = "INSERT INTO semantic_events VALUES (1, 1, 'a', 1, 1, 'd', 'u', 5, 1, 2, '{}', '{}', NULL)"
+REFUSED = {
+    "a project without a whole uuid": PROJECT.replace("-000000000001'", "'").replace("(1,", "(2,"),
+    "a project without a name": PROJECT.replace("'shop'", "''").replace("(1,", "(2,").replace("1',", "2',"),
+    "a second project of the name": PROJECT.replace("(1,", "(2,").replace("1',", "2',"),
+    "a key of an unknown kind": KEY.replace("secret", "master").replace("(1, 1", "(2, 1"),
+    "a key that is no hash": KEY.replace("zeroblob(32)", "zeroblob(31)").replace("(1, 1", "(2, 1"),
+    "a key as text": KEY.replace("zeroblob(32)", "'drengr_sk_x'").replace("(1, 1", "(2, 1"),
+    "a key of no project": KEY.replace("(1, 1", "(2, 9").replace("zeroblob(32)", "randomblob(32)"),
+    "an origin without a source": ORIGIN.replace("admin", "").replace("(1,", "(2,"),
+    "an event of no project": EVENT.replace("(1, 1, 'a'", "(2, 9, 'b'"),
+    "an event of no name": EVENT.replace("(1, 1, 'a', 1", "(2, 1, 'b', 9"),
+    "an event of no origin": EVENT.replace("(1, 1, 'a', 1, 1", "(2, 1, 'b', 1, 9"),
+    "a repeat": EVENT.replace("(1, 1", "(2, 1"),
+    "a time as text": EVENT.replace("(1, 1, 'a'", "(2, 1, 'b'").replace("5, 1, 2", "5, 'noon', 2"),
+    "no time": EVENT.replace("(1, 1, 'a'", "(2, 1, 'b'").replace("5, 1, 2", "5, NULL, 2"),
+    "no dims": EVENT.replace("(1, 1, 'a'", "(2, 1, 'b'").replace("'{}', '{}'", "NULL, '{}'"),
+    "dims as bytes": EVENT.replace("(1, 1, 'a'", "(2, 1, 'b'").replace("'{}', '{}'", "x'00', '{}'"),
+    "a total below zero": "INSERT INTO day_totals VALUES (1, 1, 1, -1)",
+    "usage below zero": "INSERT INTO live_usage VALUES (1, 1, -1)",
+    "a second heartbeat": "INSERT INTO heartbeat VALUES (2, 1)",
+}
+
+
+@pytest.mark.parametrize("statement", REFUSED.values(), ids=REFUSED)
+def test_the_file_refuses(plain, statement):
+    for good in (PROJECT, KEY, NAME, ORIGIN, EVENT):
+        plain.execute(good)
+    with pytest.raises(sqlite3.IntegrityError):
+        plain.execute(statement)
+
+
+def test_an_event_without_an_id_is_never_a_repeat(plain):
+    for good in (PROJECT, NAME, ORIGIN):
+        plain.execute(good)
+    for number in (1, 2):
+        plain.execute(EVENT.replace("(1, 1, 'a'", f"({number}, 1, NULL"))
+    assert plain.execute("SELECT count(*) FROM events").fetchone() == (2,)
+
+
+# --- migrations ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def migrations(tmp_path, monkeypatch) -> Path:
+    """A folder of migrations that a test may add to."""
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    for script in MIGRATIONS.glob("0*.py"):
+        (folder / script.name).write_text(script.read_text())
+    monkeypatch.setattr(database_module, "MIGRATIONS", folder)
+    return folder
+
+
+def applied(path: Path) -> dict[str, bool]:
+    with closing(sqlite3.connect(path)) as connection:
+        tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    database = database_module.SqliteDatabase(str(path))
+    with database.connection_context():
+        steps = {step.name: step.applied for step in Runner(database, str(database_module.MIGRATIONS)).status()}
+    assert tables
+    return steps
+
+
+NEXT = 'def up(migrator, db):\n    db.execute_sql("ALTER TABLE projects ADD COLUMN colour TEXT")\n'
+
+
+def test_a_fresh_file_has_every_migration(store, database_path):
+    names = {path.stem for path in MIGRATIONS.glob("0*.py")}
+    steps = applied(database_path)
+    assert len(names) >= 1 and len(steps) == len(names) and all(steps.values())
+
+
+def test_a_pending_migration_makes_a_backup_and_is_applied_once(client, tenant, store, database_path, migrations):
+    client.post("/batch", json=envelope(tenant.publishable_key, amplitude_event()))
+    store.close()
+    (migrations / "0999_colour.py").write_text(NEXT)
+    for _ in range(2):
+        Store(str(database_path)).close()
+    (backup,) = [path for path in database_path.parent.glob("events.db.before-*") if path.is_file()]
+    with closing(sqlite3.connect(backup)) as old, closing(sqlite3.connect(database_path)) as new:
+        assert "colour" not in [row[1] for row in old.execute("PRAGMA table_info(projects)")]
+        assert "colour" in [row[1] for row in new.execute("PRAGMA table_info(projects)")]
+        for file in (old, new):
+            assert file.execute("SELECT count(*) FROM events").fetchone() == (1,)
+    assert all(applied(database_path).values())
+
+
+def test_a_file_of_a_newer_version_is_refused_with_a_sentence(store, database_path, migrations):
+    store.close()
+    (migrations / "0999_colour.py").write_text(NEXT)
+    Store(str(database_path)).close()
+    (migrations / "0999_colour.py").unlink()
+    before = database_path.read_bytes()
+    with pytest.raises(DatabaseError, match=r"newer version of Drengr \(.*0999_colour.*\); upgrade the service\.$"):
+        Store(str(database_path))
+    assert database_path.read_bytes() == before
+
+
+def test_a_migration_that_fails_leaves_the_file_as_it_was_and_the_backup_beside_it(store, database_path, migrations):
+    store.close()
+    (migrations / "0999_broken.py").write_text(NEXT + '    db.execute_sql("ALTER TABLE nothing ADD COLUMN x")\n')
+    with pytest.raises(DatabaseError, match="cannot be used"):
+        Store(str(database_path))
+    with closing(sqlite3.connect(database_path)) as file:
+        assert "colour" not in [row[1] for row in file.execute("PRAGMA table_info(projects)")]
+    (migrations / "0999_broken.py").unlink()
+    Store(str(database_path)).close()
+
+
+def test_a_file_whose_maker_died_before_the_migrations_were_noted_is_taken(database_path):
+    with closing(sqlite3.connect(database_path)) as connection:
+        connection.executescript(SCHEMA.read_text())
+    Store(str(database_path)).close()
+    assert all(applied(database_path).values())
+
+
+OPEN = "import sys; from drengr.store import Store; Store(sys.argv[1]).close()"
+
+
+def test_several_processes_may_open_a_fresh_file_at_once(tmp_path):
+    path = tmp_path / "events.db"
+    started = [
+        subprocess.Popen([sys.executable, "-c", OPEN, str(path)], stderr=subprocess.PIPE, text=True) for _ in range(4)
+    ]
+    errors = [process.communicate(timeout=60)[1] for process in started]
+    assert ([process.returncode for process in started], errors) == ([0] * 4, [""] * 4)
+    with closing(sqlite3.connect(path)) as file, closing(sqlite3.connect(":memory:")) as plain:
+        plain.executescript(SCHEMA.read_text())
+        assert definitions(file) == definitions(plain)
+    assert all(applied(path).values())
