@@ -54,8 +54,9 @@ def everything(connection: socket.socket) -> bytes:
 
 def raw(service: Service, sent: bytes) -> bytes:
     with connect(service) as connection:
-        connection.sendall(sent)
-        connection.shutdown(socket.SHUT_WR)
+        with contextlib.suppress(OSError):  # refused and hung up before all of it was sent
+            connection.sendall(sent)
+            connection.shutdown(socket.SHUT_WR)
         return everything(connection)
 
 
