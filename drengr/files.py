@@ -6,22 +6,19 @@ only decide where that is open. Nothing is ever unpacked to a name that stands i
 
 import codecs
 import re
-import struct
-import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from typing import BinaryIO, NamedTuple
 
+from drengr.csvrows import csv_rows
 from drengr.jsontext import read_json
-from drengr.rows import BrokenFile, Texts, csv_rows, json_values, ndjson
+from drengr.rows import BrokenFile, Texts, json_values, ndjson
+from drengr.zips import PIECE_BYTES, Limits, member_pieces, shown, zip_members
 
-PIECE_BYTES = 128 * 1024
 _HEAD_BYTES = 64 * 1024
 _FREE_BYTES = 10 * 1024 * 1024  # inflated bytes that need no ratio: small files of one repeated line pack very well
 _TICK_BYTES = 1024 * 1024
-_ZIP_ENTRY_BYTES = 512  # of the zip's directory, per file: what names and times really take, and some room
 _FORMATS = {
     "csv": "csv", "text/csv": "csv", "application/csv": "csv",
     "ndjson": "ndjson", "jsonl": "ndjson", "application/x-ndjson": "ndjson", "application/ndjson": "ndjson",
@@ -31,16 +28,6 @@ _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 _GZIP_START = b"\x1f\x8b"
 _UTF16_STARTS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one upload or file may cost; settings of the same names."""
-
-    line_bytes: int
-    file_bytes: int
-    zip_members: int
-    ratio: int
 
 
 class Batch(NamedTuple):
@@ -54,7 +41,7 @@ class FileReader:
     """Reads one upload or one file, which may be an archive of many.
 
     limits       against bombs
-    column_kind  what a CSV cell under a header holds, see rows.csv_rows
+    column_kind  what a CSV cell under a header holds, see csvrows.csv_rows
     skip         rows at the beginning that are not wanted again
     """
 
@@ -86,12 +73,12 @@ class FileReader:
             yield from self._data_batches(head, pieces, hint, _Budget(self._limits))
 
     def _zip_batches(self, file: BinaryIO) -> Iterator[Batch]:
-        for archive, member in _zip_members(file, self._limits):
+        for archive, member in zip_members(file, self._limits):
             self.member = member.filename
-            pieces = _Budget(self._limits, member.compress_size).spent(_member_pieces(archive, member))
+            pieces = _Budget(self._limits, member.compress_size).spent(member_pieces(archive, member))
             head, pieces = _with_head(pieces)
             if head.startswith(_ZIP_STARTS):
-                raise BrokenFile(f"{_shown(member.filename)} is a zip inside a zip: send it by itself")
+                raise BrokenFile(f"{shown(member.filename)} is a zip inside a zip: send it by itself")
             yield from self._data_batches(
                 head, pieces, member.filename, _Budget(self._limits, member.compress_size)
             )
@@ -264,77 +251,6 @@ def gunzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
                 member, begun = zlib.decompressobj(31), False
     if begun and not member.eof:
         raise BrokenFile("the gzip data ends in the middle")
-
-
-# Zip ------------------------------------------------------------------------------------------------------------------
-
-
-def _zip_members(file: BinaryIO, limits: Limits) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
-    """The data files of an archive. Raises BrokenFile before the first of them if any of them is not to be trusted."""
-    file.seek(0, 2)
-    size = file.tell()
-    _check_directory(file, size, limits)
-    try:
-        archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, ValueError, struct.error, EOFError, NotImplementedError) as error:
-        raise BrokenFile("the zip is cut off or damaged: its list of files cannot be read") from error
-    with archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
-        _check_members(members, size, limits)
-        for member in members:
-            if not _is_litter(member.filename):
-                yield archive, member
-
-
-def _check_directory(file: BinaryIO, size: int, limits: Limits) -> None:
-    """Refuse an archive whose list of files would fill the memory; zipfile reads all of it at once."""
-    file.seek(max(0, size - 65_600))
-    tail = file.read()
-    at, large = tail.rfind(b"PK\x05\x06"), tail.rfind(b"PK\x06\x06")
-    if at < 0 or len(tail) < at + 22:
-        raise BrokenFile("the zip is cut off: its list of files, which stands at the end, is missing")
-    listed = struct.unpack_from("<L", tail, at + 12)[0]
-    if listed == 0xFFFFFFFF and 0 <= large <= len(tail) - 56:
-        listed = struct.unpack_from("<Q", tail, large + 40)[0]
-    if listed > limits.zip_members * _ZIP_ENTRY_BYTES:
-        raise _too_many(limits)
-
-
-def _check_members(members: list[zipfile.ZipInfo], size: int, limits: Limits) -> None:
-    if len(members) > limits.zip_members:
-        raise _too_many(limits)
-    if sum(member.compress_size for member in members) > size:
-        raise BrokenFile("files in the zip overlap, as in a zip bomb")
-    for member in members:
-        name = member.filename.replace("\\", "/")
-        if name.startswith("/") or ".." in name.split("/") or name[1:2] == ":":
-            raise BrokenFile(f"the zip names a file outside of itself: {_shown(name)}")
-        if member.flag_bits & 1:
-            raise BrokenFile(f"{_shown(name)} in the zip is encrypted")
-        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise BrokenFile(f"{_shown(name)} in the zip is packed by another method than deflate")
-
-
-def _member_pieces(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    try:
-        with archive.open(member) as opened:
-            while piece := opened.read(PIECE_BYTES):
-                yield piece
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error):
-        raise BrokenFile(f"{_shown(member.filename)} in the zip is damaged") from None
-
-
-def _is_litter(name: str) -> bool:
-    """Whether a system left the file beside the data: macOS puts `__MACOSX/._x` into every zip."""
-    return name.startswith("__MACOSX/") or name.rpartition("/")[2].startswith(".")
-
-
-def _too_many(limits: Limits) -> BrokenFile:
-    return BrokenFile(f"the zip holds more than {limits.zip_members} files (DRENGR_MAX_ZIP_MEMBERS)")
-
-
-def _shown(name: str) -> str:
-    return repr(name[:100])
 
 
 def spooled(pieces: Iterable[bytes], file: BinaryIO, limits: Limits) -> Iterator[BinaryIO | None]:

@@ -1,30 +1,20 @@
-"""Text of a vendor's file → rows: NDJSON, JSON array, JSON objects one after the other, CSV (contract 5, whole files).
+"""Text of a vendor's file → rows: NDJSON, JSON array, JSON objects one after the other (contract 5, whole files).
 
 Streaming: nothing here holds more than one piece of the file and one row. A row that cannot be read is an Unreadable in
 its place, never the end of the file.
 """
 
-import csv
 import re
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import zip_longest
 from typing import NamedTuple
 
 import orjson
 
 from drengr.jsontext import is_plain, read_json
 
-# A quoted CSV cell may hold any amount of JSON; rows are bounded by `longest` here, not by the module's 128 KiB.
-csv.field_size_limit(sys.maxsize)
-
-_CSV_GROUP = 500  # rows
-_DEEPEST_HEADER = 10  # dots of a CSV header that build nested objects
-
 # From anywhere outside a string to the next bracket, strings skipped; stops at a string that is not closed.
 _TO_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:"(?:[^"\\]++|\\.)*+"[^"\[\]{}]*+)*+', re.DOTALL)
 _IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
-_JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,400})(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?")
 
 
 class BrokenFile(Exception):
@@ -58,7 +48,7 @@ def ndjson(pieces: Iterable[bytes], longest: int) -> Iterator[Texts]:
     """
     parse_plain, parse_any = _json_parser(orjson.loads, longest), _json_parser(read_json, longest)
     first = 1
-    for lines, plain in _lines(pieces, longest):
+    for lines, plain in lines_of(pieces, longest):
         texts, places = lines, range(first, first + len(lines))
         first += len(lines)
         kept = [text is None or not (text == b"" or text.isspace()) for text in lines]
@@ -69,7 +59,7 @@ def ndjson(pieces: Iterable[bytes], longest: int) -> Iterator[Texts]:
             yield Texts(texts, places, parse_plain if plain else parse_any)
 
 
-def _lines(pieces: Iterable[bytes], longest: int) -> Iterator[tuple[list[bytes | None], bool]]:
+def lines_of(pieces: Iterable[bytes], longest: int) -> Iterator[tuple[list[bytes | None], bool]]:
     """(complete lines, whether orjson reads them exactly); None stands for a line that is too long."""
     rest, dropping = b"", False
     for piece in pieces:
@@ -104,14 +94,15 @@ def _json_parser(load: Callable, longest: int) -> Callable[[list], list[object]]
 
 def _json_row(text: bytes | None, longest: int) -> object:
     if text is None:
-        return _too_long(longest)
+        return too_long(longest)
     try:
         return read_json(text)
     except ValueError:
         return Unreadable("not readable as JSON")
 
 
-def _too_long(longest: int) -> Unreadable:
+def too_long(longest: int) -> Unreadable:
+    """The row that was not held in memory."""
     return Unreadable(f"row longer than {longest} bytes")
 
 
@@ -244,113 +235,3 @@ def _scalars(gap: bytes) -> list[bytes]:
         return [orjson.dumps(value) for value in read_json(b"[" + gap + b"]")]
     except (ValueError, TypeError):
         return [gap]
-
-
-# CSV ------------------------------------------------------------------------------------------------------------------
-
-
-class _Column(NamedTuple):
-    header: str
-    keys: list[str]
-    kind: str  # "json", "property", "text"
-
-
-def csv_rows(pieces: Iterable[bytes], longest: int, column_kind: Callable[[str], str]) -> Iterator[Texts]:
-    """One row a record; the first record names the keys, a dot in a name builds the nested object.
-
-    column_kind  what the cells under a header hold: "json", "property" (a JSON number is a number) or "text"
-    """
-    records = _records(_CsvLines(pieces, longest))
-    header = next((cells for _, cells in records if not isinstance(cells, Unreadable)), [])
-    columns = [
-        _Column(name, name.split(".", _DEEPEST_HEADER), column_kind(name)) for name in map(str.strip, header)
-    ]
-
-    def parse(texts: list) -> list[object]:
-        return [cells if isinstance(cells, Unreadable) else _csv_row(cells, columns) for cells in texts]
-
-    places, texts = [], []
-    for place, cells in records:
-        places.append(place)
-        texts.append(cells)
-        if len(texts) >= _CSV_GROUP:
-            yield Texts(texts, places, parse)
-            places, texts = [], []
-    if texts:
-        yield Texts(texts, places, parse)
-
-
-class _CsvLines:
-    """Lines for csv.reader, which asks for more while a quoted cell is open: the bytes of one row are bounded here."""
-
-    def __init__(self, pieces: Iterable[bytes], longest: int) -> None:
-        self._lines = (line for lines, _ in _lines(pieces, longest) for line in lines)
-        self._longest = longest
-        self.row_bytes = 0
-        self.line = 0
-
-    def __iter__(self) -> "_CsvLines":
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines)
-        self.line += 1
-        self.row_bytes += self._longest + 1 if line is None else len(line) + 1
-        if line is None or self.row_bytes > self._longest + 1:
-            raise _RowTooLong
-        return line.decode("utf-8", "replace").replace("\0", "") + "\n"
-
-
-class _RowTooLong(Exception):
-    pass
-
-
-def _records(lines: _CsvLines) -> Iterator[tuple[int, list[str] | Unreadable]]:
-    """(line it begins on, cells) of every record that is not blank."""
-    reader = csv.reader(lines)
-    while True:
-        lines.row_bytes, place = 0, lines.line + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except _RowTooLong:
-            yield place, _too_long(lines._longest)
-        except csv.Error:
-            yield place, Unreadable("not readable as CSV")
-        else:
-            if any(cell.strip() for cell in cells):
-                yield place, cells
-
-
-def _csv_row(cells: list[str], columns: list[_Column]) -> dict:
-    row: dict = {}
-    for cell, column in zip_longest(cells[: len(columns)], columns, fillvalue=""):
-        if cell != "" and column.header:
-            _place(row, column, _cell_value(cell, column.kind))
-    return row
-
-
-def _cell_value(cell: str, kind: str) -> object:
-    if kind == "property" and _JSON_NUMBER.fullmatch(cell):
-        return read_json(cell.encode())
-    if kind == "json" and cell.lstrip()[:1] in ("{", "["):
-        try:
-            return read_json(cell.encode())
-        except ValueError:
-            return cell
-    return cell
-
-
-def _place(row: dict, column: _Column, value: object) -> None:
-    """Put the value where the header says; what is there already stays, two objects are merged."""
-    bag = row
-    for key in column.keys[:-1]:
-        bag = bag.setdefault(key, {})
-        if not isinstance(bag, dict):
-            row.setdefault(column.header, value)
-            return
-    there = bag.setdefault(column.keys[-1], value)
-    if there is not value and isinstance(there, dict) and isinstance(value, dict):
-        for key, each in value.items():
-            there.setdefault(key, each)
