@@ -13,6 +13,7 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py"))
 CORE = {
     "drengr.admin_event", "drengr.admin_query", "drengr.csvrows", "drengr.event", "drengr.files", "drengr.importing",
     "drengr.jsontext", "drengr.keys", "drengr.properties", "drengr.rows", "drengr.sources", "drengr.timeparse",
+    "drengr.zips",
 }  # fmt: skip
 # What the core may not touch: the machine, the clock, the network, other threads.
 IMPURE = {
