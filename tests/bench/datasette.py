@@ -23,8 +23,8 @@ from tests.bench.served import Served, free_port
 
 _TABLE = """
 CREATE TABLE events (id INTEGER PRIMARY KEY, project TEXT, event_id TEXT, event_name TEXT, install_id TEXT,
- 
-  external_id TEXT, session_id INTEGER, occurred_at INTEGER, received_at INTEGER, dims TEXT, measures TEXT, UNIQUE (project, event_id));
+  external_id TEXT, session_id INTEGER, occurred_at INTEGER, received_at INTEGER, dims TEXT, measures TEXT,
+  UNIQUE (project, event_id));
 CREATE INDEX by_time ON events (project, occurred_at);
 CREATE INDEX by_name ON events (project, event_name, occurred_at);
 """
