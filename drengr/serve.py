@@ -48,6 +48,9 @@ def serve() -> NoReturn:
         reason = getattr(error, "strerror", None) or "not a host name"
         stop_with(f"Cannot listen on {config['HOST']}:{config['PORT']}: {reason}. Set PORT or HOST.")
     arguments = ["-m", "gunicorn", "--config", "python:drengr.gunicorn_settings", "drengr:create_app()"]
+    # glibc gives every few threads a heap of their own and keeps what they freed: 64 bodies of 1 MiB left 274 MiB
+    # behind them, with two heaps 181.
+    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *arguments])
 
