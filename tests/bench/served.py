@@ -33,6 +33,7 @@ class Served:
             "DRENGR_DATABASE": self.path,
             "PORT": str(self.port),
             "PYTHONPATH": str(ROOT),
+            "MALLOC_ARENA_MAX": "2",  # as `drengr serve` sets it
             **settings,
         }
         command = [sys.executable, "-m", "gunicorn", "--config", "python:drengr.gunicorn_settings", app]
