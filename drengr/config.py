@@ -53,7 +53,7 @@ def _path(text: str) -> str:
 SETTINGS = (
     Setting("HOST", "127.0.0.1", "address", "Address to listen on.", str),
     Setting("PORT", "8000", "port", "Port to listen on.", _between(1, 65535)),
-    Setting("WEB_CONCURRENCY", "1", "processes", "Worker processes. One uses a core and a half; see Choices.",
+    Setting("WEB_CONCURRENCY", "2", "processes", "Worker processes; each keeps to one core. See Choices.",
             _between(1, 64)),
     Setting("DRENGR_THREADS", "128", "threads", "Most threads of a worker: requests that "
             "arrive or are answered at the same moment. Started as they are needed.",

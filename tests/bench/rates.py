@@ -67,7 +67,7 @@ def against_floor(report: Report, folder: str, rounds: int) -> None:
     """30 events a request, against reading, mapping and inserting them in one thread without HTTP."""
     floor = Floor(folder, "floor.db")
     one_core = "0" if hasattr(os, "sched_setaffinity") else None
-    with Served(folder, cores=one_core) as service:
+    with Served(folder, cores=one_core, WEB_CONCURRENCY="1") as service:
         figures = alternating(
             {"floor": lambda: floor.events_per_s(30), "drengr": lambda: service.load(8, 30)["requests_per_s"] * 30},
             rounds,

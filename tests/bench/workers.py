@@ -21,9 +21,9 @@ from tests.bench.served import Served, free_port
 HERE = Path(__file__).parent
 SET_UPS = {
     "1 worker, 8 threads": {"WEB_CONCURRENCY": "1", "DRENGR_THREADS": "8"},
-    "1 worker, 32 threads": {"WEB_CONCURRENCY": "1", "DRENGR_THREADS": "32"},
-    "2 workers, 16 threads": {"WEB_CONCURRENCY": "2", "DRENGR_THREADS": "16"},
-    "2 workers, sync": {"WEB_CONCURRENCY": "2", "GUNICORN_CMD_ARGS": "--worker-class sync"},
+    "1 worker, 128 threads": {"WEB_CONCURRENCY": "1", "DRENGR_THREADS": "128"},
+    "2 workers, 128 threads": {"WEB_CONCURRENCY": "2", "DRENGR_THREADS": "128"},
+    "2 workers, sync": {"WEB_CONCURRENCY": "2", "GUNICORN_CMD_ARGS": "--worker-class sync --threads 1"},
 }
 CLIENTS = 32
 

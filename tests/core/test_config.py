@@ -9,7 +9,7 @@ from drengr.config import SETTINGS, BadSetting, read_config, unknown_settings
 
 def test_an_empty_environment_gives_the_documented_defaults():
     config = read_config({})
-    assert (config["HOST"], config["PORT"], config["WEB_CONCURRENCY"]) == ("127.0.0.1", 8000, 1)
+    assert (config["HOST"], config["PORT"], config["WEB_CONCURRENCY"]) == ("127.0.0.1", 8000, 2)
     assert config["DRENGR_DATABASE"] == os.path.abspath("drengr.db")
     assert config["DRENGR_DAILY_EVENT_QUOTA"] == 5_000_000
     assert config["DRENGR_SYNCHRONOUS"] == "FULL"

@@ -112,5 +112,6 @@ def present(future: Future[Any]) -> Any:
 
 @pytest.fixture
 def rows_of(service: Service) -> Callable[[Run], list[dict[str, Any]]]:
-    """rows_of(run) reads what the file holds of one run, in commit order."""
-    return lambda run: service.events("WHERE install_id IN (?, ?) ORDER BY id", run.user, run.user + "-device")
+    """rows_of(run) reads what the file holds of one run, live, in commit order."""
+    live = "WHERE source = 'amplitude_http' AND install_id IN (?, ?) ORDER BY id"
+    return lambda run: service.events(live, run.user, run.user + "-device")

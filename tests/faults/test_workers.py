@@ -1,0 +1,38 @@
+"""Workers keep to a core each, and a new one takes the core that was left (see gunicorn_settings)."""
+
+import contextlib
+import os
+import signal
+import time
+
+import pytest
+
+from tests.faults.test_kill import workers_of
+from tests.service import Service
+
+CORES = len(os.sched_getaffinity(0))
+
+
+def cores_of(service: Service) -> list[set[int]]:
+    found = []
+    for pid in workers_of(service):
+        with contextlib.suppress(ProcessLookupError):
+            found.append(os.sched_getaffinity(pid))
+    return found
+
+
+def each_has_one_of_its_own(service: Service) -> bool:
+    cores = cores_of(service)
+    return len(cores) == 2 and all(len(each) == 1 for each in cores) and cores[0] != cores[1]
+
+
+@pytest.mark.skipif(CORES < 2, reason="This machine has one core.")
+def test_each_worker_keeps_to_a_core_of_its_own_also_after_one_was_killed(tmp_path):
+    with Service(tmp_path / "events.db", WEB_CONCURRENCY="2") as service:
+        first, second = workers_of(service)
+        for victim in (second, first):
+            os.kill(victim, signal.SIGKILL)
+            deadline = time.monotonic() + 20
+            while victim in workers_of(service) or not each_has_one_of_its_own(service):
+                assert time.monotonic() < deadline, cores_of(service)
+                time.sleep(0.05)
