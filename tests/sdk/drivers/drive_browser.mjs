@@ -56,15 +56,11 @@ async function visit(name, it) {
   console.log(JSON.stringify({ page: name, ...result, foreign }));
 }
 
-// A visitor is slower than a machine: on a busy one the SDK listens to links only some time after it was started.
 async function behaveLikeAVisitor(page) {
-  await page.waitForTimeout(1500);
   await page.click("#go");
   await page.fill("#field", "typed");
   await page.evaluate(() => document.querySelector("#form").dispatchEvent(new Event("submit")));
-  await page.waitForTimeout(500);
   await page.click("#download");
-  await page.waitForTimeout(500);
 }
 
 // Runs inside the page: @amplitude/analytics-browser.
