@@ -44,8 +44,7 @@ class Database:
         )
         self._writer.connect()
         self.writing_connection().execute("SELECT count(*) FROM projects").fetchone()  # opens the -wal file too
-        # Transactions wait in slices of this, for as long as GroupCommit has time.
-        self.writing_connection().execute("PRAGMA busy_timeout = 100")
+        self.writing_connection().execute("PRAGMA busy_timeout = 0")  # GroupCommit does the waiting
         self._identity = self._file_identity()
 
     def read(self, sql: str, parameters: tuple = ()) -> list[tuple]:

@@ -2,7 +2,7 @@
 
 Every flush to disk costs the same, however much it carries. So the thread that finds nobody writing becomes the
 leader: it takes all that waits, runs it in one transaction, and hands the lead to the first who came meanwhile.
-Between processes a pair of file locks gives turns in order, where SQLite's own busy handler would sleep and starve.
+Between processes a file lock gives turns in order, where SQLite's own busy handler would sleep and starve.
 """
 
 import fcntl
@@ -11,14 +11,15 @@ import sqlite3
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from drengr.store.database import Database, DatabaseError
 
 LONGEST_WAIT_S = 8.0  # SDKs give up and resend after 10 s: an answer must come before
 MOST_ROWS = 10_000  # of one transaction, unless a single write has more
+_PAUSE_S = 0.0002  # between two looks at another process's lock
 
 Work = Callable[[sqlite3.Connection], Any]
 
@@ -69,13 +70,13 @@ class GroupCommit:
         if not ticket.leads:
             self._wait(ticket)
         if ticket.leads:
-            self._lead()
+            self._lead(ticket)
         if ticket.error is not None:
             raise ticket.error
         return ticket.result
 
     def close(self) -> None:
-        """Close the lock files; the next write opens them again."""
+        """Close the lock file; the next write opens it again."""
         self._turn.close()
 
     def _wait(self, ticket: _Ticket) -> None:
@@ -90,14 +91,18 @@ class GroupCommit:
                 raise Busy("the database is busy")
         ticket.wake.acquire()  # a leader has it: its outcome is near, and only that outcome is the truth
 
-    def _lead(self) -> None:
-        with self._mutex:
-            group = self._take_group()
+    def _lead(self, ticket: _Ticket) -> None:
+        connection, group = self._database.writing_connection(), []
         try:
-            self._commit(group)
+            self._turn.begin(connection, ticket.deadline)
+            group = self._take_group()  # only now: many came while this process waited for its turn
+            self._commit(connection, group)
         except BaseException as error:  # whatever it was, every member of the group must learn of it
-            for ticket in group:
-                ticket.error = ticket.error or error
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            group = group or self._take_group(alone=True)
+            for member in group:
+                member.error = member.error or error
             if not isinstance(error, Exception):
                 raise
         finally:
@@ -108,94 +113,70 @@ class GroupCommit:
                     next_leader.leads = True
             if next_leader is not None:
                 next_leader.wake.release()
-            for ticket in group:
-                if not ticket.leads:
-                    ticket.wake.release()
+            for member in group:
+                if not member.leads:
+                    member.wake.release()
 
-    def _take_group(self) -> list[_Ticket]:
+    def _take_group(self, *, alone: bool = False) -> list[_Ticket]:
         """The leader's ticket, which is first, and those behind it."""
-        group = [self._waiting.popleft()]
-        rows = group[0].rows
-        while self._waiting and rows + self._waiting[0].rows <= MOST_ROWS:
-            group.append(self._waiting.popleft())
-            rows += group[-1].rows
+        with self._mutex:
+            group = [self._waiting.popleft()]
+            rows = group[0].rows
+            while self._waiting and not alone and rows + self._waiting[0].rows <= MOST_ROWS:
+                group.append(self._waiting.popleft())
+                rows += group[-1].rows
         return group
 
-    def _commit(self, group: list[_Ticket]) -> None:
-        deadline = group[0].deadline  # the oldest's: it may have waited for another leader already
-        with self._turn.taken(deadline):
-            connection = self._database.writing_connection()
-            _begin_before(connection, deadline)
-            try:
-                if len(group) == 1:
-                    group[0].result = group[0].work(connection)
-                elif not _run_together(connection, group):
-                    for ticket in group:
-                        _run_alone(connection, ticket)
-                connection.execute("COMMIT")
-            except BaseException:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                raise
-            self._database.check_still_there()
+    def _commit(self, connection: sqlite3.Connection, group: list[_Ticket]) -> None:
+        if len(group) == 1:
+            group[0].result = group[0].work(connection)
+        elif not _run_together(connection, group):
+            for ticket in group:
+                _run_alone(connection, ticket)
+        connection.execute("COMMIT")
+        self._database.check_still_there()
 
 
 class FairTurn:
-    """Turns between processes, in order: who waits for `-write` holds `-queue`, so nobody can overtake."""
+    """Turns between processes, in order: who holds the lock on `-queue` is the next to begin.
+
+    The turn itself is SQLite's write lock. COMMIT gives it back before Python goes on: a file lock held around the
+    transaction would also be held while a busy process waits for its interpreter.
+    """
 
     def __init__(self, database_path: str) -> None:
-        self._paths = (database_path + "-queue", database_path + "-write")
-        self._descriptors: tuple[int, ...] | None = None
+        self._path = database_path + "-queue"
+        self._descriptor: int | None = None
 
-    @contextmanager
-    def taken(self, deadline: float) -> Iterator[None]:
-        """Hold the turn. Raises Busy when it has not come by `deadline`, in seconds of the monotonic clock."""
-        if self._descriptors is None:
-            self._descriptors = tuple(map(_open, self._paths))
-        queue, write = self._descriptors
-        _lock_before(queue, deadline)
+    def begin(self, connection: sqlite3.Connection, deadline: float) -> None:
+        """Begin a transaction that writes. Raises Busy when that is not possible by `deadline`, monotonic seconds."""
+        if self._descriptor is None:
+            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        _insist(partial(fcntl.flock, self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB), deadline)
         try:
-            _lock_before(write, deadline)
+            _insist(partial(connection.execute, "BEGIN IMMEDIATE"), deadline)
         finally:
-            fcntl.flock(queue, fcntl.LOCK_UN)
-        try:
-            yield
-        finally:
-            fcntl.flock(write, fcntl.LOCK_UN)
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
 
     def close(self) -> None:
-        """Close both files."""
-        for descriptor in self._descriptors or ():
-            os.close(descriptor)
-        self._descriptors = None
+        """Close the file."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
 
-def _open(path: str) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-
-
-def _lock_before(descriptor: int, deadline: float) -> None:
-    """Lock the file. A blocking flock could not be given up when another process hangs with the lock held."""
+def _insist(take: Callable[[], object], deadline: float) -> None:
+    """Take a lock. Waiting for it inside the call could not be given up when another process hangs with it."""
     while True:
         try:
-            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise Busy("another process has kept the database locked") from None
-            time.sleep(0.0005)
-
-
-def _begin_before(connection: sqlite3.Connection, deadline: float) -> None:
-    """Begin the transaction. Only who knows nothing of turns can be in the way, such as somebody's sqlite3 shell."""
-    while True:
-        try:
-            connection.execute("BEGIN IMMEDIATE")
+            take()
             return
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+        except (BlockingIOError, sqlite3.OperationalError) as error:
+            if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_BUSY) != sqlite3.SQLITE_BUSY:
                 raise
-            if time.monotonic() > deadline:
-                raise Busy("another program keeps the database locked") from None
+        if time.monotonic() > deadline:
+            raise Busy("another process keeps the database locked")
+        time.sleep(_PAUSE_S)
 
 
 def _run_together(connection: sqlite3.Connection, group: list[_Ticket]) -> bool:

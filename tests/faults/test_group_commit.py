@@ -277,7 +277,7 @@ def test_a_shell_that_keeps_the_file_locked_is_reported_in_time(store, monkeypat
     monkeypatch.setattr(group_commit, "LONGEST_WAIT_S", 0.3)
     with closing(sqlite3.connect(store.database.path, isolation_level=None)) as shell:
         shell.execute("BEGIN IMMEDIATE")
-        with pytest.raises(Busy, match="another program"):
+        with pytest.raises(Busy, match="another process"):
             store.events.add(1, [event("a")])
         shell.execute("COMMIT")
     assert store.events.add(1, [event("a")]) == (1, 0)
@@ -285,7 +285,7 @@ def test_a_shell_that_keeps_the_file_locked_is_reported_in_time(store, monkeypat
 
 def test_a_process_that_hangs_in_its_turn_is_reported_in_time(store, monkeypatch):
     monkeypatch.setattr(group_commit, "LONGEST_WAIT_S", 0.3)
-    locked = os.open(store.database.path + "-write", os.O_RDWR | os.O_CREAT)
+    locked = os.open(store.database.path + "-queue", os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(locked, fcntl.LOCK_EX)
         with pytest.raises(Busy, match="another process"):
