@@ -115,8 +115,6 @@ def is_integer(value: object) -> bool:
 
 def is_measure(value: object) -> bool:
     """Whether contract 3.2 calls the value a number: no boolean, no numeric text, nothing infinite or too large."""
-    if isinstance(value, bool):
-        return False
-    if isinstance(value, int):
-        return abs(value) <= LARGEST_INTEGER
-    return isinstance(value, float) and math.isfinite(value)
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return is_integer(value)

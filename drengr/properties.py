@@ -5,6 +5,7 @@ and values, count.
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 
 import orjson
 
@@ -44,7 +45,10 @@ class SensitiveKeys:
 
     def drops(self, path: str) -> bool:
         """Whether the property with this full key is dropped."""
-        return self.is_sensitive(path) and path not in self._allowed
+        verdict = self._verdicts.get(path)
+        if verdict is None:
+            verdict = self._judge(path)
+        return verdict and path not in self._allowed
 
     def is_sensitive(self, segment: str) -> bool:
         """Whether a key, or one segment of its path, holds a sensitive word."""
@@ -83,14 +87,17 @@ def dims_and_measures(
     measures: dict[str, int | float] = {}
     taken = set(dims)
     for path, value in _flat(event_properties, user_properties, sensitive):
-        key = path[:MAX_KEY]
+        key = path if len(path) <= MAX_KEY else path[:MAX_KEY]
         if key in taken:
             continue
         taken.add(key)
-        if type(value) is not str and is_measure(value):
+        if type(value) is str:
+            if len(dims) < MAX_DIMS:
+                dims[key] = value if len(value) <= MAX_VALUE else value[:MAX_VALUE]
+        elif is_measure(value):
             measures[key] = value
         elif len(dims) < MAX_DIMS:
-            dims[key] = value[:MAX_VALUE] if type(value) is str else _dim_text(value, path, sensitive)
+            dims[key] = _dim_text(value, path, sensitive)
     return orjson.dumps(dims).decode(), orjson.dumps(_chosen(measures)).decode()
 
 
@@ -120,10 +127,9 @@ def _children(parent: str, bag: dict[str, object], sensitive: SensitiveKeys) -> 
 
 def _chosen(measures: dict[str, int | float]) -> dict[str, int | float]:
     """At most MAX_MEASURES, the well-known ones first, then in order of arrival."""
-    if len(measures) < 2:
-        return measures
-    first = {key: measures[key] for key in FIRST_MEASURES if key in measures}
-    return dict(list({**first, **measures}.items())[:MAX_MEASURES])
+    if len(measures) > 1 and not measures.keys().isdisjoint(FIRST_MEASURES):
+        measures = {key: measures[key] for key in FIRST_MEASURES if key in measures} | measures
+    return measures if len(measures) <= MAX_MEASURES else dict(islice(measures.items(), MAX_MEASURES))
 
 
 def _dim_text(value: object, path: str, sensitive: SensitiveKeys) -> str:

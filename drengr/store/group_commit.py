@@ -131,6 +131,8 @@ class GroupCommit:
         if len(group) == 1:
             group[0].result = group[0].work(connection)
         elif not _run_together(connection, group):
+            if not connection.in_transaction:
+                self._turn.begin(connection, group[0].deadline)
             for ticket in group:
                 _run_alone(connection, ticket)
         connection.execute("COMMIT")
@@ -182,13 +184,13 @@ def _insist(take: Callable[[], object], deadline: float) -> None:
 def _run_together(connection: sqlite3.Connection, group: list[_Ticket]) -> bool:
     """Whether all of the group could be done as one, which takes the statements of one write instead of many.
 
-    Works of a kind that has `together(connection, works)` are; when that fails or cannot say what became of each, it is
-    undone and every work runs by itself.
+    Works of a kind that has `together(connection, works)` are. When that fails or cannot say what became of each, the
+    transaction is rolled back, and every work must run by itself. A savepoint would spare that, but SQLite copies every
+    page that is changed after one.
     """
     kind = type(group[0].work)
     if not hasattr(kind, "together") or any(type(ticket.work) is not kind for ticket in group):
         return False
-    connection.execute("SAVEPOINT all_writes")
     try:
         results = kind.together(connection, [ticket.work for ticket in group])
     except Exception as error:
@@ -196,12 +198,11 @@ def _run_together(connection: sqlite3.Connection, group: list[_Ticket]) -> bool:
             raise DatabaseError(f"nothing was stored: {error}") from error
         results = None
     if results is None:
-        connection.execute("ROLLBACK TO all_writes")
-    else:
-        for ticket, result in zip(group, results, strict=True):
-            ticket.result = result
-    connection.execute("RELEASE all_writes")
-    return results is not None
+        connection.execute("ROLLBACK")
+        return False
+    for ticket, result in zip(group, results, strict=True):
+        ticket.result = result
+    return True
 
 
 def _run_alone(connection: sqlite3.Connection, ticket: _Ticket) -> None:

@@ -66,7 +66,7 @@ class EventWriter:
         self, connection: sqlite3.Connection, project_id: int, events: list[Event], learned: dict[tuple, int]
     ) -> Added:
         """The same inside a transaction of the caller's; call `remember(learned)` once that is committed."""
-        inserted = _insert(connection, self.rows(connection, project_id, events, learned))
+        inserted = _insert(connection, self.rows(project_id, events, connection, learned))
         return Added(inserted, len(events) - inserted)
 
     def remember(self, learned: dict[tuple, int]) -> None:
@@ -76,35 +76,37 @@ class EventWriter:
         self._codes.update(learned)
 
     def rows(
-        self, connection: sqlite3.Connection, project_id: int, events: list[Event], learned: dict[tuple, int]
+        self, project_id: int, events: list[Event], connection: sqlite3.Connection, learned: dict[tuple, int]
     ) -> list[tuple]:
-        """The events as rows of semantic_events, in the order of _INSERT's columns."""
-        rows = []
-        for event in events:
-            name, origin = (project_id, event.event_name), (event.source, event.app_package)
-            name_id = self._codes.get(name) or learned.get(name)
-            if name_id is None:
-                name_id = learned[name] = _name_code(connection, *name)
-            origin_id = self._codes.get(origin) or learned.get(origin)
-            if origin_id is None:
-                origin_id = learned[origin] = _origin_code(connection, *origin)
-            rows.append(
-                (
-                    project_id,
-                    packed_event_id(event.event_id),
-                    name_id,
-                    origin_id,
-                    packed_id(event.install_id),
-                    packed_id(event.external_id),
-                    event.session_id,
-                    event.occurred_at,
-                    event.received_at,
-                    event.dims,
-                    event.measures,
-                    event.properties,
-                )
-            )
-        return rows
+        """The events as _INSERT wants them; codes of new names and origins are made, and noted in `learned`."""
+        return _rows(project_id, events, _Codes(connection, self._codes, learned))
+
+    def rows_of_known(self, project_id: int, events: list[Event]) -> list[tuple] | None:
+        """The same without a transaction; None when a name or an origin is new."""
+        try:
+            return _rows(project_id, events, self._codes)
+        except KeyError:
+            return None
+
+
+class _Codes(dict):
+    """Codes of names and origins by (project_id, name) and (source, app_package), for one transaction.
+
+    What is not among the known ones is found or made in the database, and noted in `learned`.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, known: dict[tuple, int], learned: dict[tuple, int]) -> None:
+        self._connection = connection
+        self._known = known
+        self._learned = learned
+
+    def __missing__(self, key: tuple) -> int:
+        code = self._known.get(key) or self._learned.get(key)
+        if code is None:
+            found_or_made = _name_code if isinstance(key[0], int) else _origin_code
+            code = self._learned[key] = found_or_made(self._connection, *key)
+        self[key] = code
+        return code
 
 
 class _Addition:
@@ -116,19 +118,21 @@ class _Addition:
         self.events = events
         self.metered = metered
         self.learned: dict[tuple, int] = {}
+        self._rows = writer.rows_of_known(project_id, events)  # here: others may still hold the turn
 
     def __call__(self, connection: sqlite3.Connection) -> Added:
-        added = self.writer.add_within(connection, self.project_id, self.events, self.learned)
-        if self.metered and added.inserted:
-            _meter(connection, Counter({self._usage_day(): added.inserted}))
-        return added
+        rows = self.rows(connection, self.learned)
+        inserted = _insert(connection, rows)
+        if self.metered and inserted:
+            _meter(connection, Counter({self._usage_day(): inserted}))
+        return Added(inserted, len(rows) - inserted)
 
     @staticmethod
     def together(connection: sqlite3.Connection, additions: "list[_Addition]") -> list[Added] | None:
         """All of them with the statements of one; None when there are repeats, whose requests must be told apart."""
         rows, usage, learned = [], Counter(), {}
         for addition in additions:
-            rows += addition.writer.rows(connection, addition.project_id, addition.events, learned)
+            rows += addition.rows(connection, learned)
             if addition.metered:
                 usage[addition._usage_day()] += len(addition.events)
         if _insert(connection, rows) < len(rows):
@@ -138,8 +142,32 @@ class _Addition:
             addition.learned = learned
         return [Added(len(addition.events), 0) for addition in additions]
 
+    def rows(self, connection: sqlite3.Connection, learned: dict[tuple, int]) -> list[tuple]:
+        """What is to be inserted."""
+        return self._rows or self.writer.rows(self.project_id, self.events, connection, learned)
+
     def _usage_day(self) -> tuple[int, int]:
         return self.project_id, self.events[0].received_at // DAY_MS
+
+
+def _rows(project_id: int, events: list[Event], codes: dict[tuple, int]) -> list[tuple]:
+    return [
+        (
+            project_id,
+            packed_event_id(event.event_id),
+            codes[project_id, event.event_name],
+            codes[event.source, event.app_package],
+            packed_id(event.install_id),
+            packed_id(event.external_id),
+            event.session_id,
+            event.occurred_at,
+            event.received_at,
+            event.dims,
+            event.measures,
+            event.properties,
+        )
+        for event in events
+    ]
 
 
 def _insert(connection: sqlite3.Connection, rows: list[tuple]) -> int:

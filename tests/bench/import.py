@@ -106,7 +106,7 @@ def floor(folder: str, path: str, rows: int) -> float:
     with open(path, "rb") as file:
         events = [to_event(orjson.loads(line), context) for line in file]
     connection.execute("BEGIN IMMEDIATE")
-    connection.executemany(_INSERT, store.events.rows(connection, project.id, events, {}))
+    connection.executemany(_INSERT, store.events.rows(project.id, events, connection, {}))
     connection.execute("COMMIT")
     took = time.perf_counter() - begun
     drop(store)
