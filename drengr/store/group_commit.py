@@ -177,7 +177,7 @@ def _insist(take: Callable[[], object], deadline: float) -> None:
             if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_BUSY) != sqlite3.SQLITE_BUSY:
                 raise
         if time.monotonic() > deadline:
-            raise Busy("another process keeps the database locked")
+            raise Busy("another program keeps the database locked")
         time.sleep(_PAUSE_S)
 
 

@@ -2,12 +2,12 @@
 
 import sqlite3
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from drengr.event import Event
 from drengr.store import Store
 from drengr.store.group_commit import Busy
-from drengr.store.write import Added
+from drengr.store.write import Added, Also
 
 _TRIES = 5  # of a transaction whose turn did not come: history has more time than a live client
 
@@ -29,24 +29,9 @@ class Progress(NamedTuple):
     reasons: str  # JSON array
 
 
-def add_history(
-    store: Store,
-    project_id: int,
-    events: list[Event],
-    also: Callable[[sqlite3.Connection, Added], object] | None = None,
-) -> Added:
-    """As EventWriter.add, with more patience; `also` runs in the same transaction."""
-    learned: dict[tuple, int] = {}
-
-    def work(connection: sqlite3.Connection) -> Added:
-        added = store.events.add_within(connection, project_id, events, learned)
-        if also is not None:
-            also(connection, added)
-        return added
-
-    added = _patiently(store, work, len(events))
-    store.events.remember(learned)
-    return added
+def add_history(store: Store, project_id: int, events: list[Event], also: Also | None = None) -> Added:
+    """As EventWriter.add, with more patience."""
+    return _patiently(lambda: store.events.add(project_id, events, also=also))
 
 
 def keep_progress(connection: sqlite3.Connection, project_id: int, file_key: str, progress: Progress) -> None:
@@ -68,13 +53,13 @@ def forget_progress(store: Store, project_id: int, file_keys: Iterable[str]) -> 
     """The run that these files belong to is over: the next one begins at row one again."""
     keys = [(project_id, key) for key in file_keys]
     statement = "DELETE FROM import_progress WHERE project_id = ? AND file_key = ?"
-    _patiently(store, lambda connection: connection.executemany(statement, keys) and None, 1)
+    _patiently(lambda: store.commits.run(lambda connection: connection.executemany(statement, keys)))
 
 
-def _patiently(store: Store, work: Callable[[sqlite3.Connection], object], rows: int):
+def _patiently(write: Callable[[], Any]) -> Any:
     for _ in range(_TRIES - 1):
         try:
-            return store.commits.run(work, rows)
+            return write()
         except Busy:
             continue
-    return store.commits.run(work, rows)
+    return write()

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from drengr.event import Event
@@ -42,6 +42,9 @@ class Added(NamedTuple):
     duplicates: int
 
 
+Also = Callable[[sqlite3.Connection, Added], object]
+
+
 class EventWriter:
     """Adds events; safe to call from many threads and processes at once."""
 
@@ -49,27 +52,21 @@ class EventWriter:
         self._commits = commits
         self._codes: dict[tuple, int] = {}
 
-    def add(self, project_id: int, events: list[Event], *, metered: bool = False) -> Added:
+    def add(self, project_id: int, events: list[Event], *, metered: bool = False, also: Also | None = None) -> Added:
         """Store the events that are not here yet; the first copy of an event_id stays.
 
         metered  count what is stored against the project's daily quota
-        Raises   Busy, DatabaseError, sqlite3.Error: then nothing is stored
+        also     called in the same transaction, with the connection and what became of the events
+        Raises   Busy, DatabaseError, sqlite3.Error, what `also` raises: then nothing is stored
         """
-        if not events:
+        if not events and also is None:
             return Added(0, 0)
-        addition = _Addition(self, project_id, events, metered)
+        addition = _Addition(self, project_id, events, metered, also)
         added = self._commits.run(addition, len(events))
-        self.remember(addition.learned)
+        self._remember(addition.learned)
         return added
 
-    def add_within(
-        self, connection: sqlite3.Connection, project_id: int, events: list[Event], learned: dict[tuple, int]
-    ) -> Added:
-        """The same inside a transaction of the caller's; call `remember(learned)` once that is committed."""
-        inserted = _insert(connection, self.rows(project_id, events, connection, learned))
-        return Added(inserted, len(events) - inserted)
-
-    def remember(self, learned: dict[tuple, int]) -> None:
+    def _remember(self, learned: dict[tuple, int]) -> None:
         """Keep codes of names and origins, now that the rows that define them are committed and will never change."""
         if len(self._codes) > _MOST_REMEMBERED:
             self._codes.clear()
@@ -112,20 +109,23 @@ class _Codes(dict):
 class _Addition:
     """The write of one request's events."""
 
-    def __init__(self, writer: EventWriter, project_id: int, events: list[Event], metered: bool) -> None:
+    def __init__(
+        self, writer: EventWriter, project_id: int, events: list[Event], metered: bool, also: Also | None
+    ) -> None:
         self.writer = writer
         self.project_id = project_id
         self.events = events
         self.metered = metered
+        self.also = also
         self.learned: dict[tuple, int] = {}
-        self._rows = writer.rows_of_known(project_id, events)  # here: others may still hold the turn
+        self._rows = writer.rows_of_known(project_id, events)  # here, while others may still hold the turn
 
     def __call__(self, connection: sqlite3.Connection) -> Added:
         rows = self.rows(connection, self.learned)
         inserted = _insert(connection, rows)
         if self.metered and inserted:
             _meter(connection, Counter({self._usage_day(): inserted}))
-        return Added(inserted, len(rows) - inserted)
+        return self._ended(connection, Added(inserted, len(rows) - inserted))
 
     @staticmethod
     def together(connection: sqlite3.Connection, additions: "list[_Addition]") -> list[Added] | None:
@@ -138,9 +138,15 @@ class _Addition:
         if _insert(connection, rows) < len(rows):
             return None
         _meter(connection, usage)
+        results = [addition._ended(connection, Added(len(addition.events), 0)) for addition in additions]
         for addition in additions:  # only now: had it been undone, the new codes would mean nothing
             addition.learned = learned
-        return [Added(len(addition.events), 0) for addition in additions]
+        return results
+
+    def _ended(self, connection: sqlite3.Connection, added: Added) -> Added:
+        if self.also is not None:
+            self.also(connection, added)
+        return added
 
     def rows(self, connection: sqlite3.Connection, learned: dict[tuple, int]) -> list[tuple]:
         """What is to be inserted."""

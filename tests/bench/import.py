@@ -15,6 +15,7 @@ import tempfile
 import threading
 import time
 import zipfile
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import orjson
@@ -30,7 +31,7 @@ from tests.bench.measure import Report, alternating, ratio, spread
 from tests.bench.served import ROOT, Served
 
 _ROW = (
-    '{"$insert_id":"%s","event_type":"%s","event_time":"2026-06-%02d %02d:%02d:%02d.123000","device_id":"%s","user_id":'
+    '{"$insert_id":"%s","event_type":"%s","event_time":"%s.123000","device_id":"%s","user_id":'
     '"user_%d","session_id":1780315200000,"os_name":"ios","os_version":"17.4","device_type":"Apple iPhone",'
     '"version_name":"4.12.0","platform":"iOS","language":"English","country":"Norway","amplitude_id":123456789,'
     '"event_properties":{"screen":"checkout","plan":"pro","currency":"EUR","revenue":42.5,"items":3},'
@@ -55,13 +56,13 @@ def main(report: Report | None = None, argv: list[str] | None = None) -> int:
 
 
 def write_rows(path: str, count: int) -> None:
-    """NDJSON of Amplitude's export shape, about 560 bytes a row, every id random."""
+    """NDJSON of Amplitude's export shape, about 560 bytes a row: hour after hour of 30 days, every id random."""
+    begun, step = datetime(2026, 6, 1), timedelta(days=30) / count
     with open(path, "w") as file:
         for number in range(count):
             user = (number * 2654435761) % 5000
-            day, hour, minute, second = number % 30 + 1, number % 24, number % 60, number % 59
-            values = (uuid_text().decode(), _NAMES[number % 6], day, hour, minute, second, _DEVICES[user], user)
-            file.write(_ROW % values)
+            at = (begun + number * step).isoformat(" ", "seconds")
+            file.write(_ROW % (uuid_text().decode(), _NAMES[number % 6], at, _DEVICES[user], user))
 
 
 def against_floor(report: Report, folder: str, rows: int, rounds: int) -> None:

@@ -213,12 +213,11 @@ def test_a_transaction_that_sqlite_itself_gives_up_fails_for_all_its_members(sto
 
 
 def test_a_name_learned_in_a_transaction_that_failed_is_not_remembered(store):
-    def fails(connection):
-        store.events.add_within(connection, 1, [event("a", "new_name")], {})
+    def fails(_connection, _added):
         raise ValueError
 
     with pytest.raises(ValueError):
-        store.commits.run(fails)
+        store.events.add(1, [event("a", "new_name")], also=fails)
     store.events.add(1, [event("b", "new_name")])
     assert store.database.read("SELECT event_name FROM events") == [("new_name",)]
 
@@ -277,7 +276,7 @@ def test_a_shell_that_keeps_the_file_locked_is_reported_in_time(store, monkeypat
     monkeypatch.setattr(group_commit, "LONGEST_WAIT_S", 0.3)
     with closing(sqlite3.connect(store.database.path, isolation_level=None)) as shell:
         shell.execute("BEGIN IMMEDIATE")
-        with pytest.raises(Busy, match="another process"):
+        with pytest.raises(Busy, match="another program"):
             store.events.add(1, [event("a")])
         shell.execute("COMMIT")
     assert store.events.add(1, [event("a")]) == (1, 0)
@@ -288,7 +287,7 @@ def test_a_process_that_hangs_in_its_turn_is_reported_in_time(store, monkeypatch
     locked = os.open(store.database.path + "-queue", os.O_RDWR | os.O_CREAT)
     try:
         fcntl.flock(locked, fcntl.LOCK_EX)
-        with pytest.raises(Busy, match="another process"):
+        with pytest.raises(Busy, match="another program"):
             store.events.add(1, [event("a")])
     finally:
         os.close(locked)
