@@ -23,8 +23,6 @@ from drengr.store.imports import Progress, add_history, forget_progress, keep_pr
 from drengr.store.projects import Project
 from drengr.store.write import Added
 
-# Larger than over HTTP: parsing and mapping happen between them, in a process of their own, and hold up nobody.
-_TRANSACTION_ROWS = 5000
 _ENDS_BYTES = 64 * 1024  # at both ends of a file, that tell it from another of the same size and time
 
 
@@ -76,9 +74,7 @@ class LocalImport(FileImport):
         reader = FileReader(
             limits_of(self._config), lambda header: kind(header, self._context.mapping), skip=tally.rows
         )
-        running = Import(
-            self._context, put, lambda _, place: _where(path, reader, place), tally, _TRANSACTION_ROWS
-        )
+        running = Import(self._context, put, lambda _, place: _where(path, reader, place), tally)
         self.tally, self.files = tally, 0
         file = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115 - stdin stays open
         with file:

@@ -203,10 +203,10 @@ def dump(database) -> list[tuple]:
 # Ends itself with SIGKILL inside the transaction whose turn it is; small ones, so that there are enough of them.
 DYING = """
 import os, signal, sys
-from drengr.cli import import_local
+from drengr import importing
 from drengr.store.group_commit import GroupCommit
 
-import_local._TRANSACTION_ROWS = 400
+importing.TRANSACTION_ROWS = 400
 run, left = GroupCommit.run, int(sys.argv.pop(1))
 
 def dying(self, work, rows=1):
