@@ -2,8 +2,9 @@
 
     python -m tests.bench.storage [--rows 10000000] [--quick]
 
-Grows three files row by row, so that indexes are as empty as random growth leaves them, without a journal to be quick;
-then inserts batches of 2,000 into each in turn, with the product's own settings, checkpoints included.
+Grows three files row by row, so that indexes are as empty as random growth leaves them, without flushes to be quick;
+then inserts batches of 2,000 into each in turn, with the product's own settings, checkpoints included: live events,
+whose times go on where the file ends, and history, whose times lie anywhere among those that are there.
 """
 
 import argparse
@@ -25,6 +26,7 @@ from tests.bench.measure import Report, alternating, ratio, spread
 
 BATCH = 2000
 DAYS = 90
+DAY_MS = 86_400_000
 _FIRST_MS = 1_787_400_000_000
 
 _TEXT_SCHEMA = """
@@ -43,16 +45,15 @@ _TEXT_INSERT = (
 )
 
 
-def random_events(rows: int, seed: int) -> Iterator[Event]:
-    """Events of 40 skewed names, one user in forty events, ids random, times rising over 90 days with some disorder."""
-    chance = random.Random(seed)
+def random_events(rows: int, first_ms: int, step_ms: float) -> Iterator[Event]:
+    """Events of 40 skewed names, one user in forty events, ids random, times rising with some disorder."""
+    chance = random.Random(first_ms + rows)
     names = [f"event_name_{number}" for number in range(40)]
     weights = [1 / (number + 1) for number in range(40)]
     users = [uuid_text().decode() for _ in range(max(1, rows // 40))]
-    step = DAYS * 86_400_000 / rows
     for number, name in enumerate(chance.choices(names, weights, k=rows)):
         user = int(len(users) * chance.random() ** 2)
-        at = _FIRST_MS + int(number * step) + chance.randrange(-600_000, 600_000)
+        at = first_ms + int(number * step_ms) + chance.randrange(-600_000, 600_000)
         yield Event(
             uuid_text().decode(),
             name,
@@ -95,29 +96,45 @@ class Text:
         self.connection.execute("COMMIT")
 
 
-def grow(file: Ours | Text, rows: int, label: str) -> None:
-    """Insert that many rows without journal and flushes."""
-    settings = {name: file.connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "cache_size")}
-    file.connection.executescript("PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000;")
-    events = random_events(rows, seed=rows)
-    with click.progressbar(length=rows, label=label) as bar:
-        while batch := list(islice(events, 20_000)):
-            file.insert(batch)
-            bar.update(len(batch))
-    for name, value in settings.items():
-        file.connection.execute(f"PRAGMA {name} = {value}")
-    file.connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+class Grown:
+    """A file with that many rows, spread evenly over 90 days."""
 
+    def __init__(self, file: Ours | Text, rows: int, label: str) -> None:
+        self.file = file
+        self.step_ms = DAYS * DAY_MS / rows
+        self.end_ms = _FIRST_MS + DAYS * DAY_MS
+        connection = file.connection
+        settings = {name: connection.execute(f"PRAGMA {name}").fetchone()[0] for name in ("synchronous", "cache_size")}
+        connection.executescript("PRAGMA synchronous = OFF; PRAGMA cache_size = -1000000;")
+        events = random_events(rows, _FIRST_MS, self.step_ms)
+        with click.progressbar(length=rows, label=label) as bar:
+            while batch := list(islice(events, 20_000)):
+                file.insert(batch)
+                bar.update(len(batch))
+        for name, value in settings.items():
+            connection.execute(f"PRAGMA {name} = {value}")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
-def rate(file: Ours | Text, batches: int) -> float:
-    """Rows a second over that many batches of 2,000; making the rows is not counted."""
-    spent = 0.0
-    events = random_events(BATCH * batches, seed=time.time_ns())
-    while batch := list(islice(events, BATCH)):
-        begun = time.perf_counter()
-        file.insert(batch)
-        spent += time.perf_counter() - begun
-    return BATCH * batches / spent
+    def live(self, batches: int = 40) -> float:
+        """Rows a second of batches of 2,000 whose times go on."""
+        rows, first_ms = BATCH * batches, self.end_ms
+        self.end_ms += int(rows * self.step_ms)
+        return self._rate(random_events(rows, first_ms, self.step_ms))
+
+    def history(self, batches: int = 40) -> float:
+        """The same for rows in order of time, but among the 90 days that are there."""
+        rows = BATCH * batches
+        return self._rate(random_events(rows, _FIRST_MS, DAYS * DAY_MS / rows))
+
+    def _rate(self, events: Iterator[Event]) -> float:
+        """Making the rows is not counted."""
+        spent, rows = 0.0, 0
+        while batch := list(islice(events, BATCH)):
+            begun = time.perf_counter()
+            self.file.insert(batch)
+            spent += time.perf_counter() - begun
+            rows += len(batch)
+        return rows / spent
 
 
 def main(report: Report | None = None, argv: list[str] | None = None) -> int:
@@ -129,23 +146,23 @@ def main(report: Report | None = None, argv: list[str] | None = None) -> int:
     rows = chosen.rows // 10 if chosen.quick else chosen.rows
     report = report or Report()
     with tempfile.TemporaryDirectory(prefix="drengr-bench-") as folder:
-        small, large, text = Ours(folder, "small.db"), Ours(folder, "large.db"), Text(folder, "text.db")
-        grow(small, rows // 10, "small")
-        grow(large, rows, "large")
-        grow(text, rows, "text")
+        small = Grown(Ours(folder, "small.db"), rows // 10, "small")
+        large = Grown(Ours(folder, "large.db"), rows, "large")
+        text = Grown(Text(folder, "text.db"), rows, "text")
         per_row = os.path.getsize(os.path.join(folder, "large.db")) / rows
-        figures = alternating(
-            {"small": lambda: rate(small, 40), "large": lambda: rate(large, 40), "text": lambda: rate(text, 40)}
-        )
-    for name, label in (
-        ("small", f"{rows // 10} rows"),
-        ("large", f"{rows} rows"),
-        ("text", f"{rows} rows, text schema"),
-    ):
-        report.say(f"inserts of 2,000 into {label}: rows/s {spread(figures[name])}")
-    report.figure(f"rows/s at {rows} rows / at {rows // 10}", ratio(figures["large"], figures["small"]), at_least=0.75)
-    report.figure(f"rows/s at {rows} rows / plain text schema", ratio(figures["large"], figures["text"]), at_least=1.3)
-    report.figure(f"bytes on disk a row at {rows} rows", per_row, "bytes", at_most=470)
+        live = alternating({"small": small.live, "large": large.live, "text": text.live})
+        history = alternating({"small": small.history, "large": large.history, "text": text.history})
+    for kind, figures in (("live", live), ("history", history)):
+        for name, label in (
+            ("small", f"{rows // 10:,} rows"),
+            ("large", f"{rows:,} rows"),
+            ("text", f"{rows:,} rows, text schema"),
+        ):
+            report.say(f"{kind} into {label}: rows/s {spread(figures[name])}")
+        large_to_small, large_to_text = (ratio(figures["large"], figures[name]) for name in ("small", "text"))
+        report.figure(f"{kind}: rows/s at {rows:,} rows / at {rows // 10:,}", large_to_small, at_least=0.75)
+        report.figure(f"{kind}: rows/s at {rows:,} rows / plain text schema", large_to_text, at_least=1.3)
+    report.figure(f"bytes on disk a row at {rows:,} rows", per_row, "bytes", at_most=470)
     return report.close()
 
 

@@ -46,7 +46,11 @@ async function visit(name, it) {
     if (it.scenario === "cases" && it.sdk !== "amplitude-js") await behaveLikeAVisitor(page);
     // reports of events that wait for pagehide never come: the beacon leaves as the page does
     if (it.transport === "beacon") result.sent = await page.evaluate(() => window.sent);
-    else result = await page.evaluate(() => window.finished);
+    else {
+      result = await page.evaluate(() => window.finished);
+      // what a visitor does is reported to nobody: it must be sent before the page goes, not while it goes
+      if (it.sdk !== "amplitude-js") await page.evaluate(() => window.amplitude.flush().promise);
+    }
     await page.goto("about:blank");
     await new Promise((resolve) => setTimeout(resolve, (it.linger ?? 0.5) * 1000));
   } catch (error) {
