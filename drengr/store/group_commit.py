@@ -20,6 +20,7 @@ from drengr.store.database import Database, DatabaseError
 LONGEST_WAIT_S = 8.0  # SDKs give up and resend after 10 s: an answer must come before
 MOST_ROWS = 10_000  # of one transaction, unless a single write has more
 _PAUSE_S = 0.0002  # between two looks at another process's lock
+_PRIMARY_CODE = 0xFF  # of SQLite's extended codes: busy may also mean that somebody recovers a dead process's -wal
 
 Work = Callable[[sqlite3.Connection], Any]
 
@@ -173,8 +174,10 @@ def _insist(take: Callable[[], object], deadline: float) -> None:
         try:
             take()
             return
-        except (BlockingIOError, sqlite3.OperationalError) as error:
-            if getattr(error, "sqlite_errorcode", sqlite3.SQLITE_BUSY) != sqlite3.SQLITE_BUSY:
+        except BlockingIOError:
+            pass
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY:
                 raise
         if time.monotonic() > deadline:
             raise Busy("another program keeps the database locked")

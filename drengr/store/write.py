@@ -56,7 +56,8 @@ class EventWriter:
         """Store the events that are not here yet; the first copy of an event_id stays.
 
         metered  count what is stored against the project's daily quota
-        also     called in the same transaction, with the connection and what became of the events
+        also     called in the same transaction, with the connection and what became of the events; called again when
+                 that had to be rolled back because of a neighbour
         Raises   Busy, DatabaseError, sqlite3.Error, what `also` raises: then nothing is stored
         """
         if not events and also is None:

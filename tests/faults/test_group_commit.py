@@ -294,6 +294,22 @@ def test_a_process_that_hangs_in_its_turn_is_reported_in_time(store, monkeypatch
     assert store.events.add(1, [event("a")]) == (1, 0)
 
 
+def test_who_recovers_the_log_of_a_dead_process_is_waited_for(store):
+    class Recovered:
+        tries = 0
+
+        def execute(self, _sql: str) -> None:
+            self.tries += 1
+            if self.tries == 1:
+                error = sqlite3.OperationalError("database is locked")
+                error.sqlite_errorcode = sqlite3.SQLITE_BUSY_RECOVERY
+                raise error
+
+    connection = Recovered()
+    store.commits._turn.begin(connection, time.monotonic() + PATIENCE_S)
+    assert connection.tries == 2
+
+
 def test_the_turn_of_a_killed_process_is_free_at_once(store):
     [writer] = start_writers(store.database.path, 1, 60)
     go([writer])
