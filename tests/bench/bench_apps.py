@@ -8,6 +8,7 @@ from flask import Flask, Response
 from drengr import create_app
 from drengr.api.service import EXTENSION
 from drengr.store.group_commit import GroupCommit
+from drengr.store.write import Added
 
 
 def fixed():
@@ -19,6 +20,13 @@ def fixed():
     def ingest():
         return Response(answer, mimetype="application/json")
 
+    return app
+
+
+def without_store():
+    """The service, but what it would store is forgotten: what reading, key, quota and mapping cost."""
+    app = create_app()
+    app.extensions[EXTENSION].store.events.add = lambda _project, events, **_: Added(len(events), 0)
     return app
 
 

@@ -27,15 +27,21 @@ ROOMY = {"DRENGR_THREADS": "64", "DRENGR_IN_FLIGHT": "64"}  # nobody is turned a
 
 def single_events(report: Report, folder: str, rounds: int) -> None:
     """1 event a request, 8 clients, against Flask answering a fixed JSON."""
-    with Served(folder) as service, Served(folder, "tests.bench.bench_apps:fixed()") as flask:
+    with (
+        Served(folder) as service,
+        Served(folder, "tests.bench.bench_apps:fixed()") as flask,
+        Served(folder, "tests.bench.bench_apps:without_store()") as forgetful,
+    ):
         figures = alternating(
             {
                 "flask": lambda: flask.load(8, 1)["requests_per_s"],
+                "forgetful": lambda: forgetful.load(8, 1)["requests_per_s"],
                 "drengr": lambda: service.load(8, 1)["requests_per_s"],
             },
             rounds,
         )
     report.say(f"1 event, 8 clients, req/s: Flask alone {spread(figures['flask'])}, Drengr {spread(figures['drengr'])}")
+    report.say(f"  Drengr that stores nothing: {spread(figures['forgetful'])}")
     report.figure("1 event, 8 clients: req/s / Flask alone", ratio(figures["drengr"], figures["flask"]), at_least=0.75)
 
 
@@ -69,29 +75,34 @@ def against_floor(report: Report, folder: str, rounds: int) -> None:
     one_core = "0" if hasattr(os, "sched_setaffinity") else None
     with Served(folder, cores=one_core, WEB_CONCURRENCY="1") as service:
         figures = alternating(
-            {"floor": lambda: floor.events_per_s(30), "drengr": lambda: service.load(8, 30)["requests_per_s"] * 30},
+            {
+                "floor": lambda: floor.events_per_s(30),
+                "small": lambda: floor.events_per_s(30, rows=8 * 30),
+                "drengr": lambda: service.load(8, 30)["requests_per_s"] * 30,
+            },
             rounds,
         )
     report.say(f"30 events, events/s: floor {spread(figures['floor'])}, Drengr on one core {spread(figures['drengr'])}")
+    report.say(f"  floor in transactions of 240 rows, which 8 clients can fill at most: {spread(figures['small'])}")
     report.figure(
         "30 events a request: events/s on one core / floor", ratio(figures["drengr"], figures["floor"]), at_least=0.6
     )
 
 
 class Floor:
-    """read + map + one transaction a batch of 2,000, in one thread, same schema."""
+    """read + map + insert, in one thread, same schema."""
 
     def __init__(self, folder: str, name: str) -> None:
         self.store = Store(os.path.join(folder, name))
         make_project(self.store.commits, "bench")
         self.project_id = all_projects(self.store.database)[0].id
 
-    def events_per_s(self, events_per_body: int, seconds: float = 2.0) -> float:
-        """Events a second; making them is not counted."""
+    def events_per_s(self, events_per_body: int, seconds: float = 2.0, rows: int = 2000) -> float:
+        """Events a second in transactions of that many rows; making them is not counted."""
         bodies = [b'{"events":[' + b",".join(event() for _ in range(events_per_body)) + b"]}" for _ in range(2000)]
         done, spent = 0, 0.0
         while spent < seconds and bodies:
-            take = max(1, 2000 // events_per_body)
+            take = max(1, rows // events_per_body)
             batch, bodies = bodies[:take], bodies[take:]
             begun = time.perf_counter()
             context = Context(amplitude_http.SOURCE, time.time_ns() // 1_000_000, SensitiveKeys(), live=True)

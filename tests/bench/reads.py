@@ -1,6 +1,6 @@
 """How fast the log and the counts answer, inside the service and beside plain SQL.
 
-    python -m tests.bench.reads                     fills files of 1 and 10 million events, measures, removes them
+    python -m tests.bench.reads [--quick]           fills files of 1 and 10 million events, measures, removes them
     python -m tests.bench.reads 1m.db 10m.db        measures files that tests.bench.fill made
 
 p50 and p99 in ms. "store" is the question asked of drengr.store, "service" the whole request through Flask without a
@@ -10,7 +10,6 @@ socket, "plain SQL" the same question on the view `events` in the way a person w
 import argparse
 import random
 import statistics
-import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -25,6 +24,7 @@ from drengr.store.projects import find_project, make_key
 from drengr.store.read import event_page
 from drengr.timeparse import iso_text
 from tests.bench.fill import DAYS, PROJECT, fill
+from tests.bench.measure import Report
 
 DAY_MS = 86_400_000
 NAME = "viewed_item"
@@ -147,19 +147,20 @@ def _cursor(position: Position) -> str:
     return cursor_text(*position)
 
 
-def measure_lists(bench: Bench) -> dict[str, float]:
-    print(f"\nList, {bench.rows:,} events{'':21}store p50   p99    service p50   p99")
+def measure_lists(report: Report, bench: Bench) -> dict[str, float]:
+    """{what: p50 in the store}."""
+    report.say(f"\nList, {bench.rows:,} events{'':21}store p50   p99    service p50   p99")
     found = {}
     for what, (in_store, in_service) in lists(bench).items():
         store, service = measured(in_store), measured(in_service)
         found[what] = store[0]
-        print(f"  {what:42}{store[0]:8.2f}{store[1]:8.2f}{service[0]:10.2f}{service[1]:8.2f}", flush=True)
+        report.say(f"  {what:42}{store[0]:8.2f}{store[1]:8.2f}{service[0]:10.2f}{service[1]:8.2f}")
     return found
 
 
-def measure_counts(bench: Bench) -> dict[str, tuple[float, float]]:
+def measure_counts(report: Report, bench: Bench) -> dict[str, tuple[float, float]]:
     """{what: (p50 in the service, p50 of plain SQL)}."""
-    print(
+    report.say(
         f"\nCount of 90 days, {bench.rows:,} events{'':9}store p50   p99    service p50   p99   plain SQL p50   times"
     )
     asked = {"since": iso_text(bench.since), "until": iso_text(bench.newest)}
@@ -170,10 +171,9 @@ def measure_counts(bench: Bench) -> dict[str, tuple[float, float]]:
         service = measured(lambda grouped=grouped: bench.get("/count", **asked, **grouped))
         plain = measured(lambda statement=statement: bench.plain(statement), at_most_s=6)[0]
         found[what] = service[0], plain
-        print(
+        report.say(
             f"  {what:36}{store[0]:14.2f}{store[1]:8.2f}{service[0]:10.2f}{service[1]:8.2f}{plain:14.1f}"
-            f"{plain / service[0]:10.0f}",
-            flush=True,
+            f"{plain / service[0]:10.0f}"
         )
     return found
 
@@ -184,51 +184,47 @@ def _check(counted, rows: list[tuple]) -> None:
     assert (dict(counted.buckets) if counted.buckets is not None else counted.total) == expected
 
 
-def verdict(name: str, value: float, target: float, unit: str, *, at_least: bool = False) -> str:
-    ok = value >= target if at_least else value <= target
-    return f"  {name:52}{value:9.2f} {unit:3} target {'>=' if at_least else '<='} {target:g}{'' if ok else '   MISSED'}"
-
-
-def compare(files: list[Path]) -> None:
+def compare(report: Report, files: list[Path]) -> None:
+    """Measure every file, print, and hold the largest against its targets."""
     found = {}
     for path in files:
         bench = Bench(str(path))
-        found[bench.rows] = measure_lists(bench), measure_counts(bench)
+        found[bench.rows] = measure_lists(report, bench), measure_counts(report, bench)
         bench.store.close()
     small, large = min(found), max(found)
-    print(f"\nTargets, at {large:,} events")
-    print(verdict("first page of 100 in the store", found[large][0]["first page"], 1, "ms"))
-    print(
-        verdict(
-            "page at half depth / first page",
-            found[large][0]["page at half depth"] / found[large][0]["first page"],
-            1.5,
-            "x",
-        )
-    )
-    for what, (service, plain) in found[large][1].items():
-        print(verdict(f"count {what}, in the service", service, 5, "ms"))
-        print(verdict(f"count {what}, plain SQL / service", plain / service, 100, "x", at_least=True))
+    pages, counts = found[large]
+    report.say(f"\nAt {large:,} events")
+    report.figure("first page of 100 in the store", pages["first page"], "ms", at_most=1)
+    deep = pages["page at half depth"] / pages["first page"]
+    report.figure("page at half depth / first page", deep, at_most=1.5)
+    for what, (service, plain) in counts.items():
+        report.figure(f"count {what}, in the service", service, "ms", at_most=5)
+        report.figure(f"count {what}, plain SQL / service", plain / service, at_least=100)
         if small != large:
-            print(verdict(f"count {what}, at {large:,} / at {small:,}", service / found[small][1][what][0], 2.5, "x"))
+            growth = service / found[small][1][what][0]
+            report.figure(f"count {what}, at {large:,} / at {small:,}", growth, at_most=2.5)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description="Measure the list and the counts.")
-    parser.add_argument("files", nargs="*", type=Path, help="made by tests.bench.fill")
-    asked = parser.parse_args()
+def main(report: Report | None = None, argv: list[str] | None = None) -> int:
+    """Fill files unless some are given, measure, print."""
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    options.add_argument("files", nargs="*", type=Path, help="made by tests.bench.fill")
+    options.add_argument("--quick", action="store_true", help="files of a tenth of the rows")
+    chosen = options.parse_args(argv)
+    report = report or Report()
     random.seed(1)
-    if asked.files:
-        return compare(asked.files)
-    with tempfile.TemporaryDirectory() as folder:
+    if chosen.files:
+        compare(report, chosen.files)
+        return report.close()
+    with tempfile.TemporaryDirectory(prefix="drengr-bench-") as folder:
         files = []
-        for rows in (1_000_000, 10_000_000):
+        for rows in (100_000, 1_000_000) if chosen.quick else (1_000_000, 10_000_000):
             files.append(Path(folder, f"{rows}.db"))
-            print(f"filling {rows:,} events …", file=sys.stderr)
+            report.say(f"filling {rows:,} events …")
             fill(str(files[-1]), rows)
-        compare(files)
-    return None
+        compare(report, files)
+    return report.close()
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())
