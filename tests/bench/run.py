@@ -20,14 +20,18 @@ def main() -> int:
     sys.path.insert(0, str(ROOT))
     from tests.bench.measure import Report
 
-    report, quick = Report(), [word for word in sys.argv[1:] if word == "--quick"]
+    quick = [word for word in sys.argv[1:] if word == "--quick"]
+    short = []
     for name in BENCHES:
+        report = Report()
         report.say(f"\n== {name}")
         if name == "datasette" and not shutil.which("datasette"):
             report.say("left out: no datasette on the PATH; see tests/bench/datasette.py")
             continue
         importlib.import_module(f"tests.bench.{name}").main(report, quick)
-    return report.close()
+        short += report.short
+    Report().say("\n== all")
+    return Report(short).close()
 
 
 if __name__ == "__main__":
