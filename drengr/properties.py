@@ -45,10 +45,7 @@ class SensitiveKeys:
 
     def drops(self, path: str) -> bool:
         """Whether the property with this full key is dropped."""
-        verdict = self._verdicts.get(path)
-        if verdict is None:
-            verdict = self._judge(path)
-        return verdict and path not in self._allowed
+        return self.is_sensitive(path) and path not in self._allowed
 
     def is_sensitive(self, segment: str) -> bool:
         """Whether a key, or one segment of its path, holds a sensitive word."""
@@ -87,13 +84,13 @@ def dims_and_measures(
     measures: dict[str, int | float] = {}
     taken = set(dims)
     for path, value in _flat(event_properties, user_properties, sensitive):
-        key = path if len(path) <= MAX_KEY else path[:MAX_KEY]
+        key = path[:MAX_KEY]
         if key in taken:
             continue
         taken.add(key)
         if type(value) is str:
             if len(dims) < MAX_DIMS:
-                dims[key] = value if len(value) <= MAX_VALUE else value[:MAX_VALUE]
+                dims[key] = value[:MAX_VALUE]
         elif is_measure(value):
             measures[key] = value
         elif len(dims) < MAX_DIMS:

@@ -99,11 +99,11 @@ class GroupCommit:
             group = self._take_group()  # only now: many came while this process waited for its turn
             self._commit(connection, group)
         except BaseException as error:  # whatever it was, every member of the group must learn of it
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
             group = group or self._take_group(alone=True)
             for member in group:
                 member.error = member.error or error
+            if connection.in_transaction:  # last, because it may fail too
+                connection.execute("ROLLBACK")
             if not isinstance(error, Exception):
                 raise
         finally:

@@ -212,6 +212,32 @@ def test_a_transaction_that_sqlite_itself_gives_up_fails_for_all_its_members(sto
     assert store.events.add(1, [event("a")]) == (1, 0)
 
 
+def test_when_even_the_rollback_fails_every_member_learns_that_nothing_is_stored(store, held, monkeypatch):
+    class Broken:
+        def __init__(self, connection: sqlite3.Connection) -> None:
+            self._connection = connection
+
+        def __getattr__(self, name: str):
+            return getattr(self._connection, name)
+
+        def execute(self, sql: str, *parameters):
+            if sql in ("COMMIT", "ROLLBACK"):
+                raise sqlite3.OperationalError("disk I/O error")
+            return self._connection.execute(sql, *parameters)
+
+    with held:
+        calls = Calls(*(adding(store, letter) for letter in "abc"))
+        wait_until_waiting(store, 3)
+        broken = Broken(store.database.writing_connection())
+        monkeypatch.setattr(store.database, "writing_connection", lambda: broken)
+    assert all(isinstance(outcome, sqlite3.Error) for outcome in calls.join())
+    assert stored_ids(store) == []
+    monkeypatch.undo()
+    with pytest.raises(sqlite3.Error):  # this one finds the transaction still open, and ends it
+        store.events.add(1, [event("d")])
+    assert store.events.add(1, [event("d")]) == (1, 0)
+
+
 def test_a_name_learned_in_a_transaction_that_failed_is_not_remembered(store):
     def fails(_connection, _added):
         raise ValueError
