@@ -2,7 +2,7 @@
 
 from drengr import create_app
 from drengr.config import BadSetting, read_config
-from drengr.serve import first_start, serve, stop_with
+from drengr.serving.start import first_start, serve, stop_with
 
 if __name__ == "__main__":
     serve()

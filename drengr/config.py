@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-from drengr.properties import SensitiveKeys
+from drengr.events.properties import SensitiveKeys
 
 
 class BadSetting(ValueError):

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
-from drengr.event import Context, Event
-from drengr.files import Batch, Limits
-from drengr.rows import BrokenFile
+from drengr.events.event import Context, Event
+from drengr.files.json_rows import BrokenFile
+from drengr.files.reader import Batch, Limits
 from drengr.sources import SOURCES, read_batch
 
 MAX_REASONS = 10

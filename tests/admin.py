@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from drengr.event import Event
-from drengr.timeparse import iso_text
+from drengr.events.event import Event
+from drengr.events.times import iso_text
 from tests.conftest import NOW_MS
 
 USER = "0b6f1c1e-5d5c-4a53-8b0c-2f8f3a3c7d10"

@@ -7,8 +7,7 @@ import pytest
 
 from drengr.api import build_app
 from drengr.api.service import EXTENSION
-from drengr.store import Store
-from drengr.store.projects import find_project, make_project
+from drengr.store.sqlite import SqliteStore
 
 NOW_MS = 1_795_190_400_000  # 2026-11-20T16:00:00Z
 
@@ -54,7 +53,7 @@ def app(database_path, settings, clock):
 
 
 @pytest.fixture
-def store(app) -> Store:
+def store(app) -> SqliteStore:
     return app.extensions[EXTENSION].store
 
 
@@ -68,9 +67,9 @@ def make_tenant(store):
     """make_tenant("name") → project (id, uuid, name), publishable_key, secret_key."""
 
     def make(name: str) -> SimpleNamespace:
-        made = make_project(store.commits, name)
+        made = store.make_project(name)
         return SimpleNamespace(
-            project=find_project(store.database, name),
+            project=store.find_project(name),
             project_id=made.project_id,
             publishable_key=made.publishable_key,
             secret_key=made.secret_key,

@@ -14,14 +14,15 @@ from pathlib import Path
 import click
 import pytest
 
-from drengr import admin_event, jsontext, properties
-from drengr import event as event_rules
+from drengr.admin import posted as admin_event
 from drengr.api import amplitude_ingest, import_events, incoming, openapi
 from drengr.cli import main
 from drengr.config import SETTINGS
-from drengr.properties import SENSITIVE_WORDS
+from drengr.events import event as event_rules
+from drengr.events import jsontext, properties
+from drengr.events.properties import SENSITIVE_WORDS
 from drengr.sources import SOURCES
-from drengr.store.database import schema_sql
+from drengr.store.sqlite.database import schema_sql
 from tests.service import Service
 
 ROOT = Path(__file__).parents[1]

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from playhouse.migrations import Runner
 
-from drengr.store import Store
-from drengr.store import database as database_module
-from drengr.store.database import APPLICATION_ID, MIGRATIONS, DatabaseError, schema_sql
+from drengr.store.sqlite import SqliteStore
+from drengr.store.sqlite import database as database_module
+from drengr.store.sqlite.database import APPLICATION_ID, MIGRATIONS, DatabaseError, schema_sql
 from tests.factories import amplitude_event, envelope
 
 SCHEMA = Path(__file__).parents[1] / "schema.sql"
@@ -65,7 +65,7 @@ def test_the_file_is_in_wal_mode_and_is_ours(store, database_path):
 
 @pytest.mark.parametrize("synchronous", ["FULL", "NORMAL"])
 def test_the_writer_is_as_durable_as_it_was_told(tmp_path, synchronous):
-    store = Store(str(tmp_path / "events.db"), synchronous)
+    store = SqliteStore(str(tmp_path / "events.db"), synchronous)
     code = store.database.writing_connection().execute("PRAGMA synchronous").fetchone()[0]
     assert code == {"NORMAL": 1, "FULL": 2}[synchronous]
     assert store.database.writing_connection().execute("PRAGMA foreign_keys").fetchone() == (1,)
@@ -214,7 +214,7 @@ def test_a_pending_migration_makes_a_backup_and_is_applied_once(client, tenant, 
     store.close()
     (migrations / "0999_colour.py").write_text(NEXT)
     for _ in range(2):
-        Store(str(database_path)).close()
+        SqliteStore(str(database_path)).close()
     (backup,) = [path for path in database_path.parent.glob("events.db.before-*") if path.is_file()]
     with closing(sqlite3.connect(backup)) as old, closing(sqlite3.connect(database_path)) as new:
         assert "colour" not in [row[1] for row in old.execute("PRAGMA table_info(projects)")]
@@ -227,11 +227,11 @@ def test_a_pending_migration_makes_a_backup_and_is_applied_once(client, tenant, 
 def test_a_file_of_a_newer_version_is_refused_with_a_sentence(store, database_path, migrations):
     store.close()
     (migrations / "0999_colour.py").write_text(NEXT)
-    Store(str(database_path)).close()
+    SqliteStore(str(database_path)).close()
     (migrations / "0999_colour.py").unlink()
     before = database_path.read_bytes()
     with pytest.raises(DatabaseError, match=r"newer version of Drengr \(.*0999_colour.*\); upgrade the service\.$"):
-        Store(str(database_path))
+        SqliteStore(str(database_path))
     assert database_path.read_bytes() == before
 
 
@@ -239,21 +239,21 @@ def test_a_migration_that_fails_leaves_the_file_as_it_was_and_the_backup_beside_
     store.close()
     (migrations / "0999_broken.py").write_text(NEXT + '    db.execute_sql("ALTER TABLE nothing ADD COLUMN x")\n')
     with pytest.raises(DatabaseError, match="cannot be used"):
-        Store(str(database_path))
+        SqliteStore(str(database_path))
     with closing(sqlite3.connect(database_path)) as file:
         assert "colour" not in [row[1] for row in file.execute("PRAGMA table_info(projects)")]
     (migrations / "0999_broken.py").unlink()
-    Store(str(database_path)).close()
+    SqliteStore(str(database_path)).close()
 
 
 def test_a_file_whose_maker_died_before_the_migrations_were_noted_is_taken(database_path):
     with closing(sqlite3.connect(database_path)) as connection:
         connection.executescript(SCHEMA.read_text())
-    Store(str(database_path)).close()
+    SqliteStore(str(database_path)).close()
     assert all(applied(database_path).values())
 
 
-OPEN = "import sys; from drengr.store import Store; Store(sys.argv[1]).close()"
+OPEN = "import sys; from drengr.store.sqlite import SqliteStore; SqliteStore(sys.argv[1]).close()"
 
 
 def test_several_processes_may_open_a_fresh_file_at_once(tmp_path):

@@ -8,9 +8,10 @@ from flask import Flask
 
 from drengr.api import admin_events, amplitude_ingest, errors, health, import_events, openapi
 from drengr.api.gate import Gate
-from drengr.api.service import EXTENSION, Service, system_clock
+from drengr.api.service import EXTENSION, Service
 from drengr.config import read_config
-from drengr.store import Store
+from drengr.store import open_store
+from drengr.store.clock import now_ms as system_clock
 
 
 def build_app(config: Mapping[str, str] | None = None, now_ms: Callable[[], int] = system_clock) -> Flask:
@@ -24,7 +25,7 @@ def build_app(config: Mapping[str, str] | None = None, now_ms: Callable[[], int]
     app.url_map.merge_slashes = False  # a redirect of a POST loses events in half of the SDKs
     app.extensions[EXTENSION] = Service(
         config=settings,
-        store=Store(settings["DRENGR_DATABASE"], settings["DRENGR_SYNCHRONOUS"]),
+        store=open_store(settings["DRENGR_DATABASE"], settings["DRENGR_SYNCHRONOUS"]),
         sensitive=settings.sensitive_keys,
         gate=Gate(settings["DRENGR_IN_FLIGHT"]),
         now_ms=now_ms,

@@ -7,17 +7,15 @@ from functools import wraps
 from flask import Blueprint, Response, request
 from werkzeug.exceptions import HTTPException
 
-from drengr.admin_event import BadSlot, posted_events, shown_event, strict_json
-from drengr.admin_query import count_query, cursor_text, page_query
+from drengr.admin.posted import posted_events, strict_json
+from drengr.admin.questions import count_query, cursor_text, page_query
+from drengr.admin.shown import shown_event
+from drengr.admin.words import BadSlot
 from drengr.api.errors import ADMIN_PREFIXES, ApiError, json_response
 from drengr.api.incoming import BadEncoding, BodyTooLarge, drain, read_body, require_project_of_secret_key
 from drengr.api.service import service
-from drengr.sparing_log import faults
-from drengr.store import FAULTS
-from drengr.store.count import count_events
-from drengr.store.group_commit import Busy
-from drengr.store.projects import Project
-from drengr.store.read import event_page
+from drengr.log import faults
+from drengr.store import Busy, Project, StoreError
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
 
@@ -46,7 +44,7 @@ def _answers(method: str, path: str, fault: str) -> Callable:
             except (HTTPException, Busy):
                 raise
             except Exception as error:
-                if isinstance(error, FAULTS):
+                if isinstance(error, StoreError):
                     faults.error("%s: %s: %s", fault, type(error).__name__, error)
                 else:
                     log.exception("%s %s failed", request.method, path)
@@ -78,7 +76,7 @@ def list_events(project: Project) -> Response:
     here = service()
     query = page_query(request.args, here.now_ms())
     with here.gate.at_work():
-        page = event_page(here.store.database, project.id, query)
+        page = here.store.page(project.id, query)
     more = cursor_text(page[-1].occurred_at, page[-1].id) if len(page) == query.limit else None
     return json_response({"data": [shown_event(event) for event in page], "next_cursor": more})
 
@@ -89,7 +87,7 @@ def count(project: Project) -> Response:
     here = service()
     query = count_query(request.args, here.now_ms())
     with here.gate.at_work():
-        counted = count_events(here.store.database, project.id, query)
+        counted = here.store.count(project.id, query)
     found: dict[str, object] = {"total": counted.total}
     if counted.buckets is not None:
         found["buckets"] = [{"key": key, "count": events} for key, events in counted.buckets]
@@ -104,7 +102,7 @@ def track(project: Project) -> Response:
     with here.gate.at_work():
         with here.gate.mapping(len(body)):
             events = posted_events(strict_json(body), here.now_ms(), here.sensitive)
-        added = here.store.events.add(project.id, events)
+        added = here.store.add(project.id, events)
     return json_response(
         {"data": {"tracked": added.inserted, "inserted": added.inserted, "skipped": added.duplicates}}
     )

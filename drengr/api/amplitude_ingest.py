@@ -7,11 +7,10 @@ from flask import Blueprint, Response, request
 from drengr.api.errors import ApiError, json_response
 from drengr.api.incoming import BadEncoding, BodyTooLarge, read_body
 from drengr.api.service import Service, service
-from drengr.event import BadRow, Context, Event
-from drengr.jsontext import read_json
-from drengr.quota import project_and_usage
+from drengr.events.event import BadRow, Context, Event
+from drengr.events.jsontext import read_json
 from drengr.sources import amplitude_http
-from drengr.store.projects import Project
+from drengr.store import Project
 
 PATHS = (
     "/amplitude-ingest",
@@ -58,7 +57,7 @@ def ingest() -> Response:
     with here.gate.at_work():
         with here.gate.mapping(len(body)):
             project, events, now_ms = _accepted(body, here)
-        here.store.events.add(project.id, events, metered=True)
+        here.store.add(project.id, events, metered=True)
     return json_response(
         {"code": 200, "events_ingested": len(events), "payload_size_bytes": size, "server_upload_time": now_ms}
     )
@@ -68,7 +67,7 @@ def _accepted(body: bytes, here: Service) -> tuple[Project, list[Event], int]:
     """(the key's project, the valid events, receive time) of a body that passes every check."""
     key, rows, to_event = _envelope(body)
     now_ms = here.now_ms()
-    project, used = project_and_usage(here.store.database, key, now_ms)
+    project, used = here.store.sender(key, now_ms)
     if project is None:
         # With `missing_field` SDKs drop the batch after one request; without it they send it 12 times, or for ever.
         raise ApiError(400, "invalid api_key", missing_field="api_key")

@@ -10,10 +10,8 @@ import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
-from drengr.sparing_log import faults
-from drengr.store import FAULTS
-from drengr.store.database import DatabaseError
-from drengr.store.group_commit import Busy
+from drengr.log import faults
+from drengr.store import StoreError
 
 log = logging.getLogger("drengr.api")
 
@@ -77,7 +75,7 @@ def _render_http(error: HTTPException) -> Response:
 
 def _render_fault(error: Exception) -> Response:
     """The infrastructure gave way (503: safe to send again), or the code is wrong (500). No value reaches the log."""
-    if isinstance(error, (*FAULTS, OSError)):
+    if isinstance(error, StoreError | OSError):
         faults.error("503 to %s %s: %s: %s", request.method, request.path, type(error).__name__, error)
         return _render(ApiError(503, f"{_reason(error)}; nothing was stored, send it again later"))
     log.exception("%s %s failed", request.method, request.path)
@@ -85,4 +83,4 @@ def _render_fault(error: Exception) -> Response:
 
 
 def _reason(error: Exception) -> str:
-    return str(error).rstrip(".") if isinstance(error, Busy | DatabaseError) else "the database cannot be used now"
+    return error.public if isinstance(error, StoreError) else StoreError.public

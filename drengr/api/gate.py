@@ -5,8 +5,8 @@ from queue import Empty, SimpleQueue
 
 from flask import request
 
-from drengr import arrivals
-from drengr.store.group_commit import Busy
+from drengr.api import arrivals
+from drengr.store import Busy
 
 _GIVE_UP_S = 0.5  # since the request arrived
 _LARGE_BYTES = 64 * 1024

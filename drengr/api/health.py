@@ -4,7 +4,8 @@ from flask import Blueprint, Response
 
 from drengr.api.errors import json_response
 from drengr.api.service import service
-from drengr.store import FAULTS
+from drengr.log import faults
+from drengr.store import StoreError
 
 door = Blueprint("health", __name__)
 
@@ -14,6 +15,8 @@ def healthz() -> Response:
     """Commits a line and says so; else the reason."""
     try:
         service().store.prove_writable()
-    except (*FAULTS, OSError) as error:
-        return json_response({"code": 503, "status": "unavailable", "error": str(error)}, 503)
+    except (StoreError, OSError) as error:
+        faults.error("/healthz: %s", error)  # the path is for whoever reads the log, not for whoever asks
+        reason = error.public if isinstance(error, StoreError) else StoreError.public
+        return json_response({"code": 503, "status": "unavailable", "error": reason}, 503)
     return json_response({"status": "ok"})

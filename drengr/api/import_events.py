@@ -5,13 +5,12 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from os.path import dirname
 from typing import BinaryIO
 
 import orjson
 from flask import Blueprint, Response, request, stream_with_context
 
-from drengr import arrivals
+from drengr.api import arrivals
 from drengr.api.errors import ApiError, json_response
 from drengr.api.incoming import (
     BadEncoding,
@@ -22,16 +21,14 @@ from drengr.api.incoming import (
     require_project_of_secret_key,
 )
 from drengr.api.service import service
-from drengr.event import Context, Event
-from drengr.files import FileReader, inflated, spooled
+from drengr.events.event import Context, Event
+from drengr.events.jsontext import clean_text, read_json
+from drengr.files.json_rows import BrokenFile
+from drengr.files.reader import FileReader, inflated, spooled
 from drengr.importing import MAX_REASONS, Import, limits_of
-from drengr.jsontext import clean_text, read_json
-from drengr.rows import BrokenFile
 from drengr.sources import SOURCES, BadSource, checked_mapping, checked_source, ga4, read_batch
 from drengr.sources.generic import BadMapping
-from drengr.store import FAULTS
-from drengr.store.imports import add_history
-from drengr.store.projects import Project
+from drengr.store import Project, StoreError
 
 log = logging.getLogger("drengr.api")
 
@@ -69,7 +66,7 @@ def _batch(project: Project) -> Response:
     with here.gate.at_work():
         with here.gate.mapping(len(body)):
             source, events, reasons = _read(_envelope(body))
-        added = here.store.events.add(project.id, events)
+        added = here.store.add(project.id, events)
     texts = [f"event {position}: {reason}" for position, reason in reasons[:MAX_REASONS]]
     return json_response(_counts(source, added.inserted, len(reasons), texts, added.duplicates))
 
@@ -157,12 +154,12 @@ class _Upload:
         here = service()
         kind = SOURCES[context.source].column_kind
         self._limits = limits_of(here.config)
-        self._folder = dirname(here.store.database.path)
+        self._folder = here.store.folder
         self._patience_s = here.config["DRENGR_BODY_SECONDS"]
         self._source = context.source
         self._reader = FileReader(self._limits, lambda header: kind(header, context.mapping))
         self._import = Import(
-            context, lambda events, _: add_history(here.store, project.id, events), lambda row, _: f"event {row}"
+            context, lambda events, _: here.store.add_history(project.id, events), lambda row, _: f"event {row}"
         )
         self._bytes = 0  # received
         self.answer: dict = {}  # at the end
@@ -190,7 +187,7 @@ class _Upload:
             self.answer = self._counts()
         except BrokenFile as error:
             self.answer = self._failure(400, str(error))
-        except (*FAULTS, OSError) as error:
+        except (StoreError, OSError) as error:
             log.error("an import stopped: %s: %s", type(error).__name__, error)
             self.answer = self._failure(503, "the database cannot be used now")
         except Exception:  # the status may be sent already: only this line can tell the client

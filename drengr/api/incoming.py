@@ -6,11 +6,11 @@ from contextlib import suppress
 
 from flask import request
 
-from drengr import arrivals
+from drengr.api import arrivals
 from drengr.api.errors import ApiError
 from drengr.api.service import service
 from drengr.keys import bearer
-from drengr.store.projects import Project, project_of_key
+from drengr.store import Project
 
 MAX_DRAINED_BYTES = 32 * 1024 * 1024
 _READ_BYTES = 64 * 1024
@@ -114,7 +114,7 @@ def _unzipped(packed: bytes, window: int, max_bytes: int) -> bytes:
 
 def require_project_of_secret_key(message: str = "invalid secret key", code: str = "UNAUTHORIZED") -> Project:
     """The project whose secret key the Authorization header bears. Raises ApiError 401."""
-    project = project_of_key(service().store.database, bearer(request.headers.get("Authorization")), "secret")
+    project = service().store.project_of_key(bearer(request.headers.get("Authorization")), "secret")
     if project is None:
         raise ApiError(401, message, code)
     return project

@@ -6,8 +6,8 @@ import orjson
 from flask import Blueprint, Response
 
 from drengr import __version__
-from drengr.admin_event import MAX_SLOTS
-from drengr.admin_query import DEFAULT_LIMIT, GROUPS, MAX_LIMIT
+from drengr.admin.posted import MAX_SLOTS
+from drengr.admin.questions import DEFAULT_LIMIT, GROUPS, MAX_LIMIT
 from drengr.api import amplitude_ingest
 from drengr.api.errors import ADMIN_PREFIXES
 from drengr.api.openapi_schemas import SCHEMAS

@@ -1,7 +1,7 @@
 """The shapes of bodies and answers, as JSON Schema 2020-12 with examples (see openapi.py)."""
 
-from drengr.admin_event import MAX_SLOTS
-from drengr.event import MAX_EVENT_ID
+from drengr.admin.posted import MAX_SLOTS
+from drengr.events.event import MAX_EVENT_ID
 from drengr.sources import SOURCES
 
 _TEXT = {"type": "string"}

@@ -1,6 +1,5 @@
 """What every door needs at hand, kept on the application: settings, store, clock, gate."""
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -8,7 +7,7 @@ from flask import current_app
 
 from drengr.api.gate import Gate
 from drengr.config import Config
-from drengr.properties import SensitiveKeys
+from drengr.events.properties import SensitiveKeys
 from drengr.store import Store
 
 EXTENSION = "drengr"
@@ -28,8 +27,3 @@ class Service:
 def service() -> Service:
     """The service of the application that answers this request."""
     return current_app.extensions[EXTENSION]
-
-
-def system_clock() -> int:
-    """Epoch ms UTC, now."""
-    return time.time_ns() // 1_000_000

@@ -5,7 +5,7 @@ import click
 from drengr import __version__
 from drengr.cli import count, import_, keys, projects, tail, verify
 from drengr.config import BadSetting
-from drengr.store import FAULTS
+from drengr.store import StoreError
 
 
 class _Group(click.Group):
@@ -14,7 +14,7 @@ class _Group(click.Group):
     def invoke(self, ctx: click.Context):
         try:
             return super().invoke(ctx)
-        except (BadSetting, *FAULTS) as error:
+        except (BadSetting, StoreError) as error:
             raise click.ClickException(str(error)) from error
 
 
@@ -30,7 +30,7 @@ def main() -> None:
 @main.command()
 def serve() -> None:
     """Run the service. HOST, PORT and WEB_CONCURRENCY say where and how wide."""
-    from drengr.serve import serve as run
+    from drengr.serving.start import serve as run
 
     run()
 

@@ -4,8 +4,8 @@ import shutil
 
 import click
 
-from drengr.cli.admin_door import opened_door, project_option, url_option
-from drengr.cli.moments import Moment
+from drengr.cli.asking import opened_door, project_option, url_option
+from drengr.cli.times import Moment
 
 _WIDEST_KEY = 40
 _WIDEST_BAR = 40

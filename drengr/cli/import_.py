@@ -9,17 +9,17 @@ from pathlib import Path
 
 import click
 
+from drengr.cli.database import chosen_project, open_store
 from drengr.cli.import_local import DryRun, FileImport, LocalImport
 from drengr.cli.import_remote import RemoteImport
-from drengr.cli.opened import chosen_project, open_store
 from drengr.config import BadSetting, Config, read_config
-from drengr.event import Context
+from drengr.events.event import Context
+from drengr.events.jsontext import read_json
+from drengr.files.json_rows import BrokenFile
 from drengr.importing import Tally
-from drengr.jsontext import read_json
-from drengr.rows import BrokenFile
 from drengr.sources import SOURCES, checked_mapping
 from drengr.sources.generic import BadMapping
-from drengr.store import FAULTS
+from drengr.store import StoreError
 
 EXIT_SKIPPED = 1  # only with --strict
 EXIT_UNFINISHED = 3  # the same command goes on where this one stopped
@@ -54,7 +54,7 @@ def command(paths, source, app_package, mapping, project, dry_run, strict, url) 
         try:
             importer = _importer(stack, config, context, project, dry_run, url)
             code = _import_all(importer, list(_files(paths)), strict)
-        except FAULTS as error:
+        except StoreError as error:
             click.echo(f"Stopped: {error}", err=True)
             code = EXIT_UNFINISHED
     raise SystemExit(code)
@@ -118,7 +118,7 @@ def _import_all(importer: FileImport, paths: list[str], strict: bool) -> int:
             code = EXIT_UNFINISHED
         except KeyboardInterrupt:
             stop = "Interrupted"
-        except FAULTS as error:
+        except StoreError as error:
             stop = f"Stopped: {error}"
         total, files = total.plus(importer.tally), files + importer.files
         _tell(importer, path)

@@ -13,15 +13,12 @@ from typing import BinaryIO
 import orjson
 
 from drengr.config import Config
-from drengr.event import Context, Event
-from drengr.files import PIECE_BYTES, FileReader, spooled
+from drengr.events.event import Context, Event
+from drengr.events.properties import SensitiveKeys
+from drengr.files.reader import PIECE_BYTES, FileReader, spooled
 from drengr.importing import Import, Tally, limits_of
-from drengr.properties import SensitiveKeys
 from drengr.sources import SOURCES
-from drengr.store import Store
-from drengr.store.imports import Progress, add_history, forget_progress, keep_progress, progress_of
-from drengr.store.projects import Project
-from drengr.store.write import Added
+from drengr.store import Added, Progress, Project, Store
 
 _ENDS_BYTES = 64 * 1024  # at both ends of a file, that tell it from another of the same size and time
 
@@ -61,13 +58,13 @@ class LocalImport(FileImport):
 
     def run(self, path: str) -> Iterator[int]:
         key = self._key(path)
-        known = progress_of(self._store, self._project.id, key) if key else None
+        known = self._store.progress_of(self._project.id, key) if key else None
         tally = _tally_of(known) if known else Tally()
         self.resumed_at = tally.rows
         yield from self._read(path, tally, lambda events, ahead: self._put(key, events, ahead))
 
     def finish(self) -> None:
-        forget_progress(self._store, self._project.id, self._keys)
+        self._store.forget_progress(self._project.id, self._keys)
 
     def _read(self, path: str, tally: Tally, put: Callable[[list[Event], Tally], Added]) -> Iterator[int]:
         kind = SOURCES[self._context.source].column_kind
@@ -97,10 +94,10 @@ class LocalImport(FileImport):
             yield from spooled(pieces, spool, limits_of(self._config))
 
     def _put(self, key: str | None, events: list[Event], ahead: Tally) -> Added:
-        def also(connection, added: Added) -> None:
-            keep_progress(connection, self._project.id, key, _progress_of(ahead.with_added(added)))
+        def progress(added: Added) -> Progress:
+            return _progress_of(ahead.with_added(added))
 
-        return add_history(self._store, self._project.id, events, also if key else None)
+        return self._store.add_history(self._project.id, events, key, progress)
 
     def _key(self, path: str) -> str | None:
         """What tells this file, read this way, from any other; None for what cannot be read twice.

@@ -15,10 +15,10 @@ import click
 import orjson
 
 from drengr.cli.import_local import FileImport
-from drengr.event import Context
-from drengr.files import PIECE_BYTES
+from drengr.events.event import Context
+from drengr.files.json_rows import BrokenFile
+from drengr.files.reader import PIECE_BYTES
 from drengr.importing import Tally
-from drengr.rows import BrokenFile
 
 _PATIENCE_S = 300  # between two lines of progress: one a second is the rule, a long transaction the exception
 

@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import click
 
-from drengr.cli.opened import chosen_project, open_store
+from drengr.cli.database import chosen_project, open_store
 from drengr.keys import KINDS
-from drengr.store.projects import Key, all_keys, make_key, revoke_key
+from drengr.store import Key
 
 
 @click.group("key")
@@ -25,7 +25,7 @@ def create(project: str, kind: str, as_json: bool) -> None:
     PROJECT is its name or id. Prints the key; it is never shown again.
     """
     with open_store() as store:
-        key = make_key(store.commits, chosen_project(store, project), kind)
+        key = store.make_key(chosen_project(store, project), kind)
     click.echo(json.dumps({f"{kind}_key": key}) if as_json else key)
 
 
@@ -37,7 +37,7 @@ def list_keys(as_json: bool) -> None:
     Id, project, kind, first characters, when made, when revoked.
     """
     with open_store() as store:
-        keys = all_keys(store.database)
+        keys = store.all_keys()
     if as_json:
         click.echo(json.dumps([key._asdict() for key in keys]))
         return
@@ -53,7 +53,7 @@ def revoke(key: str) -> None:
     KEY is the id that `drengr key list` shows, or the key itself.
     """
     with open_store() as store:
-        if not revoke_key(store.commits, key):
+        if not store.revoke_key(key):
             raise click.UsageError("No good key has this id or text; see `drengr key list`.")
     click.echo("revoked")
 

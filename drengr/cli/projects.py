@@ -4,8 +4,7 @@ import json
 
 import click
 
-from drengr.cli.opened import open_store
-from drengr.store.projects import all_projects, make_project
+from drengr.cli.database import open_store
 
 
 @click.group("project")
@@ -23,7 +22,7 @@ def create(name: str, as_json: bool) -> None:
     """
     with open_store() as store:
         try:
-            made = make_project(store.commits, name)._asdict()
+            made = store.make_project(name)._asdict()
         except ValueError as error:
             raise click.UsageError(str(error)) from error
     if as_json:
@@ -38,7 +37,7 @@ def create(name: str, as_json: bool) -> None:
 def list_projects(as_json: bool) -> None:
     """List the projects: id and name."""
     with open_store() as store:
-        projects = all_projects(store.database)
+        projects = store.projects()
     if as_json:
         click.echo(json.dumps([{"project_id": p.uuid, "name": p.name} for p in projects]))
         return

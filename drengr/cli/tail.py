@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import click
 
-from drengr.cli.admin_door import AdminDoor, opened_door, project_option, url_option
-from drengr.cli.moments import Moment
+from drengr.cli.asking import AdminDoor, opened_door, project_option, url_option
+from drengr.cli.times import Moment
 
 _POLL_S = 1.0
 _MOST_REMEMBERED = 100_000  # ids; past it, the older half is told by its largest id

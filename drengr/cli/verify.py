@@ -2,8 +2,7 @@
 
 import click
 
-from drengr.cli.opened import open_store
-from drengr.store.verify import faults_of_file, repair, wrong_totals
+from drengr.cli.database import open_store
 
 _MOST_SHOWN = 20
 
@@ -18,13 +17,13 @@ def command(with_repair: bool) -> None:
     Exit codes: 0 all is right (or was made right by --repair), 1 something is wrong.
     """
     with open_store(must_exist=True) as store:
-        faults = faults_of_file(store.database)
+        faults = store.faults()
         _show("The file", faults)
-        wrong = wrong_totals(store.database)
+        wrong = store.wrong_totals()
         _show("Totals", [str(total) for total in wrong])
         if with_repair and wrong:
-            repair(store.commits, wrong)
-            wrong = wrong_totals(store.database)
+            store.repair(wrong)
+            wrong = store.wrong_totals()
             click.echo(f"Still wrong: {len(wrong)} totals." if wrong else "Repaired.")
     raise SystemExit(1 if faults or wrong else 0)
 

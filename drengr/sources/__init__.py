@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from drengr.event import BadRow, Context, Event
-from drengr.rows import Unreadable
+from drengr.events.event import BadRow, Context, Event, Unreadable
 from drengr.sources import amplitude, ga4, generic, mixpanel, posthog
 
 SOURCES = {
@@ -34,7 +33,7 @@ def checked_mapping(source: str, mapping: object) -> dict[str, str]:
 def read_batch(rows: Iterable[object], context: Context) -> tuple[list[Event], list[tuple[int, str]]]:
     """(events, reasons): every row is either an event or a reason, which is (position in `rows`, text).
 
-    rows  parsed values of clean text, as drengr.jsontext gives them
+    rows  parsed values of clean text, as drengr.events.jsontext gives them
     """
     to_event = SOURCES[context.source].to_event
     events: list[Event] = []

@@ -1,7 +1,7 @@
 """Rows of Amplitude's Export API and of its connectors (contract 5)."""
 
-from drengr.event import Context, Event, Reading, event_of, id_or_number, id_text, joined
-from drengr.timeparse import BadTime, epoch_ms
+from drengr.events.event import Context, Event, Reading, event_of, id_or_number, id_text, joined
+from drengr.events.times import BadTime, epoch_ms
 
 SOURCE = "amplitude"
 _BAGS = ("event_properties", "user_properties")

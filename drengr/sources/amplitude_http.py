@@ -1,7 +1,7 @@
 """Live events as Amplitude's SDKs post them (contract 4), and as their predecessors did in a form."""
 
-from drengr.event import Context, Event, Reading, event_of, id_or_number, id_text, joined
-from drengr.timeparse import epoch_ms
+from drengr.events.event import Context, Event, Reading, event_of, id_or_number, id_text, joined
+from drengr.events.times import epoch_ms
 
 SOURCE = "amplitude_http"
 

@@ -2,8 +2,8 @@
 
 import math
 
-from drengr.event import Context, Event, Reading, event_of, id_or_number, joined
-from drengr.timeparse import epoch_ms
+from drengr.events.event import Context, Event, Reading, event_of, id_or_number, joined
+from drengr.events.times import epoch_ms
 
 SOURCE = "ga4"
 META = {

@@ -1,7 +1,7 @@
 """Rows of anything else, read by the mapping that comes with them (contract 5)."""
 
-from drengr.event import Context, Event, Reading, event_of
-from drengr.timeparse import UNITS, epoch_ms
+from drengr.events.event import Context, Event, Reading, event_of
+from drengr.events.times import UNITS, epoch_ms
 
 SOURCE = "generic"
 REQUIRED = ("event_name_field", "timestamp_field", "timestamp_unit", "user_id_field", "anon_id_field")

@@ -1,7 +1,7 @@
 """Rows of Mixpanel's Raw Data Export API (contract 5)."""
 
-from drengr.event import Context, Event, Reading, event_of, id_or_number, joined
-from drengr.timeparse import epoch_ms, in_window
+from drengr.events.event import Context, Event, Reading, event_of, id_or_number, joined
+from drengr.events.times import epoch_ms, in_window
 
 SOURCE = "mixpanel"
 _CONSUMED = ("distinct_id", "time")

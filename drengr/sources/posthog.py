@@ -1,8 +1,8 @@
 """Rows of PostHog's batch export and of its events API (contract 5)."""
 
-from drengr.event import Context, Event, Reading, event_of, id_or_number, id_text, joined
-from drengr.jsontext import read_json
-from drengr.timeparse import epoch_ms
+from drengr.events.event import Context, Event, Reading, event_of, id_or_number, id_text, joined
+from drengr.events.jsontext import read_json
+from drengr.events.times import epoch_ms
 
 SOURCE = "posthog"
 

@@ -1,38 +1,110 @@
-"""All SQL. A Store is what the rest of the program holds: one file, who reads it, who writes it."""
+"""Where events are put away and asked for. Everything outside this folder knows the verbs of Store, the values of
+`results` and one exception, StoreError; only the folders below know SQL, connections and where the data lies.
+"""
 
-import sqlite3
-import time
+from collections.abc import Callable, Iterable
+from typing import Protocol
 
-from peewee import PeeweeException
+from drengr.admin.questions import CountQuery, PageQuery
+from drengr.admin.shown import StoredEvent
+from drengr.events.event import Event
+from drengr.store.errors import Busy, DatabaseError, StoreError, UnknownProject
+from drengr.store.results import Added, Counted, Key, NewProject, Progress, Project, WrongTotal
 
-from drengr.store.database import Database, DatabaseError
-from drengr.store.group_commit import Busy, GroupCommit
-from drengr.store.write import EventWriter
-
-# What callers catch when the file cannot be read or written; nothing was stored then. (peewee's: a connection that
-# cannot be opened.)
-FAULTS = (sqlite3.Error, PeeweeException, DatabaseError, Busy)
+__all__ = [
+    "Added", "Busy", "Counted", "DatabaseError", "Key", "NewProject", "Progress", "Project", "Store", "StoreError",
+    "UnknownProject", "WrongTotal", "open_store",
+]  # fmt: skip
 
 
-class Store:
-    """An open database with its one way to write.
+class Store(Protocol):
+    """The verbs. Every one of them raises StoreError when the database cannot do it now."""
 
-    path         of the SQLite file
-    synchronous  "FULL" | "NORMAL"
-    Raises       database.DatabaseError
-    """
+    # Projects and keys ------------------------------------------------------------------------------------------------
 
-    def __init__(self, path: str, synchronous: str = "FULL") -> None:
-        self.database = Database(path, synchronous)
-        self.commits = GroupCommit(self.database)
-        self.events = EventWriter(self.commits)
+    def make_project(self, name: str) -> NewProject:
+        """A project with one key of each kind. Raises ValueError when the name is blank, too long or taken."""
+
+    def make_default_project(self) -> NewProject | None:
+        """The project `default` when there is no project at all; None when there is one, whoever made it."""
+
+    def projects(self) -> list[Project]:
+        """Every project, oldest first."""
+
+    def find_project(self, name_or_uuid: str | None) -> Project:
+        """The project with this name or id; without either, the only one. Raises UnknownProject."""
+
+    def make_key(self, project: Project, kind: str) -> str:
+        """A new key of the project, in full. kind: "publishable" | "secret"."""
+
+    def all_keys(self, project: Project | None = None) -> list[Key]:
+        """Every key, or those of one project, oldest first, without the keys themselves."""
+
+    def revoke_key(self, key_or_id: str) -> bool:
+        """Revoke the key that has this id, or is this key; False when there is none that is still good."""
+
+    def project_of_key(self, key: object, kind: str) -> Project | None:
+        """The project that the key opens; None when it is unknown, revoked, of the other kind, or no text."""
+
+    def sender(self, key: object, now_ms: int) -> tuple[Project | None, int]:
+        """(the project that a publishable key opens, events it stored through the acceptor this UTC day)."""
+
+    # Events -----------------------------------------------------------------------------------------------------------
+
+    def add(self, project_id: int, events: list[Event], *, metered: bool = False) -> Added:
+        """Store the events that are not here yet; the first copy of an event_id stays.
+
+        metered  count what is stored against the project's daily quota
+        """
+
+    def add_history(
+        self,
+        project_id: int,
+        events: list[Event],
+        file_key: str | None = None,
+        progress: Callable[[Added], Progress] | None = None,
+    ) -> Added:
+        """As add, with more patience; the file's progress is kept in the same transaction."""
+
+    def progress_of(self, project_id: int, file_key: str) -> Progress | None:
+        """How far an earlier run came with this file; None when it never began, or ended well."""
+
+    def forget_progress(self, project_id: int, file_keys: Iterable[str]) -> None:
+        """The run that these files belong to is over: the next one begins at row one again."""
+
+    def page(self, project_id: int, query: PageQuery) -> list[StoredEvent]:
+        """The events that the query asks for, newest first; of one millisecond, the last stored first."""
+
+    def count(self, project_id: int, query: CountQuery) -> Counted:
+        """The number of events in the window, and how they spread over days or names."""
+
+    # The database itself ----------------------------------------------------------------------------------------------
+
+    folder: str  # where large uploads may lie while they are read
 
     def prove_writable(self) -> None:
         """Write and commit a line. Raises what a client's write would raise now."""
-        statement = "INSERT OR REPLACE INTO heartbeat (id, written_at) VALUES (1, ?)"
-        self.commits.run(lambda connection: connection.execute(statement, (time.time_ns() // 1_000_000,)))
+
+    def faults(self) -> list[str]:
+        """What the database itself finds wrong: damaged pages, rows that point nowhere."""
+
+    def wrong_totals(self) -> list[WrongTotal]:
+        """Every hour that differs from its events, every day that differs from its hours; one look at one state."""
+
+    def repair(self, wrong: list[WrongTotal]) -> None:
+        """Count these totals anew, in one transaction that is as short as they are few."""
 
     def close(self) -> None:
-        """Close this thread's connections and the lock files."""
-        self.database.close()
-        self.commits.close()
+        """Close this thread's connections."""
+
+
+def open_store(location: str, synchronous: str = "FULL") -> Store:
+    """The store at this place, made with its tables when it is missing.
+
+    location     path of an SQLite file
+    synchronous  "FULL" | "NORMAL"
+    Raises       StoreError
+    """
+    from drengr.store.sqlite import SqliteStore
+
+    return SqliteStore(location, synchronous)

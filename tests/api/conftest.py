@@ -6,7 +6,6 @@ import pytest
 
 from drengr.api import build_app
 from drengr.api.service import EXTENSION
-from drengr.store.projects import make_project
 from tests.admin import Admin
 from tests.conftest import Clock
 
@@ -16,7 +15,7 @@ def empty(tmp_path_factory) -> Admin:
     """The admin door of a project that stays empty: for requests that are refused or find nothing."""
     app = build_app({"DRENGR_DATABASE": str(tmp_path_factory.mktemp("empty") / "events.db")}, now_ms=Clock())
     store = app.extensions[EXTENSION].store
-    made = make_project(store.commits, "empty")
+    made = store.make_project("empty")
     yield Admin(app.test_client(), made.project_id, made.secret_key)
     store.close()
 
@@ -27,6 +26,6 @@ def door(tmp_path_factory) -> SimpleNamespace:
     app = build_app({"DRENGR_DATABASE": str(tmp_path_factory.mktemp("door") / "events.db")}, now_ms=Clock())
     store = app.extensions[EXTENSION].store
     yield SimpleNamespace(
-        client=app.test_client(), app=app, store=store, **make_project(store.commits, "shop")._asdict()
+        client=app.test_client(), app=app, store=store, **store.make_project("shop")._asdict()
     )
     store.close()

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from drengr.sparing_log import faults
+from drengr.log import faults
 from tests.admin import DAY_MS, HOUR_MS, Admin, error_of, event, iso
 from tests.conftest import NOW_MS
 
@@ -14,7 +14,7 @@ def admin(client, tenant):
 
 @pytest.fixture
 def put(store, tenant):
-    return lambda *events: store.events.add(tenant.project.id, list(events))
+    return lambda *events: store.add(tenant.project.id, list(events))
 
 
 def ms(text: str) -> int:

@@ -4,7 +4,6 @@ from uuid import uuid4
 
 import pytest
 
-from drengr.store.projects import revoke_key
 from tests.admin import USER, Admin, error_of
 from tests.factories import amplitude_event, envelope
 
@@ -42,7 +41,7 @@ def test_no_wrong_key_opens_an_endpoint(client, store, tenant, rows, method, pat
         "not ASCII": "Bearer drengr_sk_é",
         "huge": "Bearer drengr_sk_" + "x" * 7000,
     }
-    revoke_key(store.commits, key)
+    store.revoke_key(key)
     wrong["revoked"] = f"Bearer {key}"
     for project_id in (tenant.project_id, str(uuid4()), "x"):
         answers = {

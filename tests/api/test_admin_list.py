@@ -4,8 +4,8 @@ from itertools import chain
 
 import pytest
 
-from drengr.sparing_log import faults
-from drengr.timeparse import iso_text
+from drengr.events.times import iso_text
+from drengr.log import faults
 from tests.admin import DAY_MS, HOUR_MS, USER, Admin, error_of, event, iso
 from tests.conftest import NOW_MS
 from tests.factories import amplitude_event, envelope
@@ -18,7 +18,7 @@ def admin(client, tenant):
 
 @pytest.fixture
 def put(store, tenant):
-    return lambda *events: store.events.add(tenant.project.id, list(events))
+    return lambda *events: store.add(tenant.project.id, list(events))
 
 
 def names(answer) -> list[str]:

@@ -3,9 +3,9 @@ import json
 
 import pytest
 
-from drengr.sparing_log import faults
-from drengr.store.group_commit import Busy
-from drengr.timeparse import iso_text
+from drengr.events.times import iso_text
+from drengr.log import faults
+from drengr.store import Busy
 from tests.admin import USER, Admin, error_of
 from tests.conftest import NOW_MS
 

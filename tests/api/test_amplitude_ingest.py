@@ -5,7 +5,6 @@ from hashlib import sha256
 
 import pytest
 
-from drengr.store.projects import revoke_key
 from tests.conftest import NOW_MS
 from tests.factories import amplitude_event, envelope
 
@@ -131,7 +130,7 @@ def test_a_missing_a_secret_and_a_revoked_key_are_alike(client, tenant, store):
     assert client.post("/batch", json={"events": []}).json == BAD_KEY
     assert client.post("/batch", json=envelope(tenant.secret_key)).json == BAD_KEY
     assert client.post("/batch", json=envelope(tenant.publishable_key)).status_code == 200
-    assert revoke_key(store.commits, tenant.publishable_key)
+    assert store.revoke_key(tenant.publishable_key)
     assert client.post("/batch", json=envelope(tenant.publishable_key)).json == BAD_KEY
 
 

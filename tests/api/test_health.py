@@ -11,7 +11,7 @@ from tests.factories import amplitude_event, envelope
 @pytest.fixture(autouse=True)
 def _short_patience(monkeypatch):
     """Nobody waits eight seconds in a test."""
-    monkeypatch.setattr("drengr.store.group_commit.LONGEST_WAIT_S", 0.2)
+    monkeypatch.setattr("drengr.store.sqlite.group_commit.LONGEST_WAIT_S", 0.2)
 
 
 @pytest.fixture

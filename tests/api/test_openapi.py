@@ -20,7 +20,6 @@ from schemathesis.specs.openapi.checks import (
 from drengr.api import build_app
 from drengr.api.openapi import document
 from drengr.api.service import EXTENSION
-from drengr.store.projects import make_project
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
@@ -39,7 +38,7 @@ def served(tmp_path_factory):
     """(the application, its project)."""
     app = build_app({"DRENGR_DATABASE": str(tmp_path_factory.mktemp("openapi") / "events.db")})
     store = app.extensions[EXTENSION].store
-    yield app, make_project(store.commits, "described")
+    yield app, store.make_project("described")
     store.close()
 
 

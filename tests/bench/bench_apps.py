@@ -7,8 +7,8 @@ from flask import Flask, Response
 
 from drengr import create_app
 from drengr.api.service import EXTENSION
-from drengr.store.group_commit import GroupCommit
-from drengr.store.write import Added
+from drengr.store import Added
+from drengr.store.sqlite.group_commit import GroupCommit
 
 
 def fixed():

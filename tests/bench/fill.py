@@ -20,10 +20,10 @@ from itertools import accumulate, islice
 
 import orjson
 
-from drengr.store import Store
-from drengr.store.packing import packed_id
-from drengr.store.projects import find_project, make_project
-from drengr.store.write import _INSERT, DAY_MS, HOUR_MS
+from drengr.events.times import DAY_MS, HOUR_MS
+from drengr.store.sqlite import SqliteStore
+from drengr.store.sqlite.packing import packed_id
+from drengr.store.sqlite.write import _INSERT
 
 PROJECT = "bench"
 DAYS = 90
@@ -41,9 +41,9 @@ _SAME_AGAIN = 400  # different property bags per name
 
 def fill(path: str, rows: int, *, seed: int = 1) -> None:
     """Make the file and put the events in."""
-    store = Store(path)
-    make_project(store.commits, PROJECT)
-    project_id = find_project(store.database, PROJECT).id
+    store = SqliteStore(path)
+    store.make_project(PROJECT)
+    project_id = store.find_project(PROJECT).id
     store.close()
     with closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA synchronous = OFF")

@@ -20,12 +20,11 @@ from pathlib import Path
 
 import orjson
 
-from drengr.event import Context
-from drengr.properties import SensitiveKeys
+from drengr.events.event import Context
+from drengr.events.properties import SensitiveKeys
 from drengr.sources import SOURCES
-from drengr.store import Store
-from drengr.store.projects import find_project, make_project
-from drengr.store.write import _INSERT
+from drengr.store.sqlite import SqliteStore
+from drengr.store.sqlite.write import _INSERT
 from tests.bench.client import uuid_text
 from tests.bench.measure import Report, alternating, ratio, spread
 from tests.bench.served import ROOT, Served
@@ -82,14 +81,14 @@ def against_floor(report: Report, folder: str, rows: int, rounds: int) -> None:
         report.figure(f"{name}: rows/s against the floor", ratio(figures[name], figures["floor"]), at_least=target)
 
 
-def fresh_store(folder: str) -> Store:
+def fresh_store(folder: str) -> SqliteStore:
     """A database of its own with one project."""
-    store = Store(os.path.join(folder, f"bench-{time.time_ns()}.db"))
-    make_project(store.commits, "bench")
+    store = SqliteStore(os.path.join(folder, f"bench-{time.time_ns()}.db"))
+    store.make_project("bench")
     return store
 
 
-def drop(store: Store) -> None:
+def drop(store: SqliteStore) -> None:
     """Close and delete it."""
     store.close()
     for path in Path(store.database.path).parent.glob(Path(store.database.path).name + "*"):
@@ -99,7 +98,7 @@ def drop(store: Store) -> None:
 def floor(folder: str, path: str, rows: int) -> float:
     """Rows a second of the least that has to be done."""
     store = fresh_store(folder)
-    project = find_project(store.database, None)
+    project = store.find_project(None)
     connection, to_event = store.database.writing_connection(), SOURCES["amplitude"].to_event
     context = Context("amplitude", time.time_ns() // 1_000_000, SensitiveKeys())
     gc.collect()

@@ -12,12 +12,11 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 
-from drengr.event import Context
-from drengr.jsontext import read_json
-from drengr.properties import SensitiveKeys
+from drengr.events.event import Context
+from drengr.events.jsontext import read_json
+from drengr.events.properties import SensitiveKeys
 from drengr.sources import amplitude_http
-from drengr.store import Store
-from drengr.store.projects import all_projects, make_project
+from drengr.store.sqlite import SqliteStore
 from tests.bench.client import event
 from tests.bench.measure import Report, alternating, ratio, spread
 from tests.bench.served import Served
@@ -93,9 +92,9 @@ class Floor:
     """read + map + insert, in one thread, same schema."""
 
     def __init__(self, folder: str, name: str) -> None:
-        self.store = Store(os.path.join(folder, name))
-        make_project(self.store.commits, "bench")
-        self.project_id = all_projects(self.store.database)[0].id
+        self.store = SqliteStore(os.path.join(folder, name))
+        self.store.make_project("bench")
+        self.project_id = self.store.projects()[0].id
 
     def events_per_s(self, events_per_body: int, seconds: float = 2.0, rows: int = 2000) -> float:
         """Events a second in transactions of that many rows; making them is not counted."""
@@ -107,7 +106,7 @@ class Floor:
             begun = time.perf_counter()
             context = Context(amplitude_http.SOURCE, time.time_ns() // 1_000_000, SensitiveKeys(), live=True)
             events = [amplitude_http.to_event(row, context) for body in batch for row in read_json(body)["events"]]
-            self.store.events.add(self.project_id, events)
+            self.store.add(self.project_id, events)
             spent += time.perf_counter() - begun
             done += len(events)
         return done / spent

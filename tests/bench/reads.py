@@ -15,14 +15,10 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from drengr.admin_query import CountQuery, PageQuery, Position
+from drengr.admin.questions import CountQuery, PageQuery, Position
 from drengr.api import build_app
 from drengr.api.service import EXTENSION
-from drengr.store import Store
-from drengr.store.count import count_events
-from drengr.store.projects import find_project, make_key
-from drengr.store.read import event_page
-from drengr.timeparse import iso_text
+from drengr.events.times import iso_text
 from tests.bench.fill import DAYS, PROJECT, fill
 from tests.bench.measure import Report
 
@@ -37,9 +33,9 @@ class Bench:
 
     def __init__(self, path: str) -> None:
         app = build_app({"DRENGR_DATABASE": path})
-        self.store: Store = app.extensions[EXTENSION].store
-        self.project = find_project(self.store.database, PROJECT)
-        key = make_key(self.store.commits, self.project, "secret")
+        self.store = app.extensions[EXTENSION].store
+        self.project = self.store.find_project(PROJECT)
+        key = self.store.make_key(self.project, "secret")
         self._client = app.test_client()
         self._headers = {"Authorization": f"Bearer {key}"}
         self._url = f"/admin/projects/{self.project.uuid}/events"
@@ -61,10 +57,10 @@ class Bench:
         assert answer.status_code == 200, answer.text
 
     def page(self, **asked: object) -> list:
-        return event_page(self.store.database, self.project.id, PageQuery(**asked))
+        return self.store.page(self.project.id, PageQuery(**asked))
 
     def count(self, **asked: object):
-        return count_events(self.store.database, self.project.id, CountQuery(self.since, self.newest, **asked))
+        return self.store.count(self.project.id, CountQuery(self.since, self.newest, **asked))
 
 
 def measured(ask: Callable[[], object], *, at_most_s: float = 2.0, times: int = 200) -> tuple[float, float]:
@@ -143,7 +139,7 @@ COUNTS = {
 
 
 def _cursor(position: Position) -> str:
-    from drengr.admin_query import cursor_text
+    from drengr.admin.questions import cursor_text
 
     return cursor_text(*position)
 

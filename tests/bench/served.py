@@ -9,8 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from drengr.store import Store
-from drengr.store.projects import make_project
+from drengr.store.sqlite import SqliteStore
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
@@ -23,8 +22,8 @@ class Served:
         self, folder: str, app: str = "drengr:create_app()", *, cores: str | None = None, **settings: str
     ) -> None:
         self.path = os.path.join(folder, f"bench-{time.time_ns()}.db")
-        store = Store(self.path)
-        made = make_project(store.commits, "bench")
+        store = SqliteStore(self.path)
+        made = store.make_project("bench")
         store.close()
         self.key, self.secret_key = made.publishable_key, made.secret_key
         self.port = free_port()
@@ -36,7 +35,7 @@ class Served:
             "MALLOC_ARENA_MAX": "2",  # as `drengr serve` sets it
             **settings,
         }
-        command = [sys.executable, "-m", "gunicorn", "--config", "python:drengr.gunicorn_settings", app]
+        command = [sys.executable, "-m", "gunicorn", "--config", "python:drengr.serving.gunicorn_settings", app]
         if cores:
             command = ["taskset", "-c", cores, *command]
         self.process = subprocess.Popen(

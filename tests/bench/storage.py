@@ -18,9 +18,8 @@ from itertools import islice
 
 import click
 
-from drengr.event import Event
-from drengr.store import Store
-from drengr.store.projects import all_projects, make_project
+from drengr.events.event import Event
+from drengr.store.sqlite import SqliteStore
 from tests.bench.client import uuid_text
 from tests.bench.measure import Report, alternating, ratio, spread
 
@@ -74,13 +73,13 @@ class Ours:
     """The product's own write path and settings."""
 
     def __init__(self, folder: str, name: str) -> None:
-        self.store = Store(os.path.join(folder, name))
-        make_project(self.store.commits, "bench")
-        self.project_id = all_projects(self.store.database)[0].id
+        self.store = SqliteStore(os.path.join(folder, name))
+        self.store.make_project("bench")
+        self.project_id = self.store.projects()[0].id
         self.connection = self.store.database.writing_connection()
 
     def insert(self, events: list[Event]) -> None:
-        self.store.events.add(self.project_id, events)
+        self.store.add(self.project_id, events)
 
 
 class Text:

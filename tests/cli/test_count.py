@@ -10,7 +10,7 @@ from tests.conftest import NOW_MS
 def count(database_path, store, tenant):
     """count("--by", "day") → the finished command, over four days of November."""
     days = [0, 0, 0, 0, 1, 2, 2]
-    store.events.add(
+    store.add(
         tenant.project.id, [event(occurred_at=NOW_MS - n * DAY_MS, event_name=f"e{min(n, 1)}") for n in days]
     )
     window = ("--since", "2026-11-17", "--until", "2026-11-21")

@@ -204,7 +204,7 @@ def dump(database) -> list[tuple]:
 DYING = """
 import os, signal, sys
 from drengr import importing
-from drengr.store.group_commit import GroupCommit
+from drengr.store.sqlite.group_commit import GroupCommit
 
 importing.TRANSACTION_ROWS = 400
 run, left = GroupCommit.run, int(sys.argv.pop(1))

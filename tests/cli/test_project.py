@@ -9,7 +9,7 @@ import click
 import pytest
 
 from drengr.cli import main
-from drengr.store import Store
+from drengr.store.sqlite import SqliteStore
 
 
 def commands(group: click.Group, words: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -62,7 +62,7 @@ def test_an_empty_list_says_how_to_make_one(drengr):
 
 def test_no_project_is_made_by_looking(drengr, tmp_path):
     drengr("project", "list")
-    store = Store(str(tmp_path / "events.db"))
+    store = SqliteStore(str(tmp_path / "events.db"))
     assert store.database.read("SELECT count(*) FROM api_keys") == [(0,)]
     store.close()
 
@@ -102,7 +102,7 @@ def test_what_an_operator_can_mend_is_one_sentence(drengr, env, words):
 
 
 def test_a_database_that_stays_locked_is_one_sentence(drengr, tmp_path, monkeypatch):
-    monkeypatch.setattr("drengr.store.group_commit.LONGEST_WAIT_S", 0.2)
+    monkeypatch.setattr("drengr.store.sqlite.group_commit.LONGEST_WAIT_S", 0.2)
     drengr("project", "list")
     other = sqlite3.connect(tmp_path / "events.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

@@ -20,7 +20,7 @@ from pathlib import Path
 import pytest
 
 from drengr import __version__
-from drengr.store import Store
+from drengr.store.sqlite import SqliteStore
 from tests.service import free_port
 
 ROOT = Path(__file__).parents[2]
@@ -220,7 +220,7 @@ def other_programs_file(path: Path) -> None:
 
 
 def newer_file(path: Path) -> None:
-    store = Store(str(path))
+    store = SqliteStore(str(path))
     store.database.close()
     store.close()
     with closing(sqlite3.connect(path)) as connection, connection:
@@ -238,7 +238,7 @@ def garbage(path: Path) -> None:
 
 
 def damaged(path: Path) -> None:
-    Store(str(path)).close()
+    SqliteStore(str(path)).close()
     with path.open("r+b") as file:
         file.seek(100)
         file.write(b"\xa5" * 3000)

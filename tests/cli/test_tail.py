@@ -12,7 +12,7 @@ from flask import redirect
 from werkzeug.serving import make_server
 
 from drengr.cli import main, tail
-from drengr.cli.admin_door import LocalDoor
+from drengr.cli.asking import LocalDoor
 from tests.admin import event
 from tests.conftest import NOW_MS
 
@@ -41,7 +41,7 @@ def served(app):
 
 @pytest.fixture
 def put(store, tenant):
-    return lambda *events: store.events.add(tenant.project.id, list(events))
+    return lambda *events: store.add(tenant.project.id, list(events))
 
 
 SINCE = ("--since", "2026-11-20")

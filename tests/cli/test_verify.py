@@ -7,7 +7,7 @@ from tests.admin import event
 
 @pytest.fixture
 def verify(database_path, store, tenant):
-    store.events.add(tenant.project.id, [event(event_name=f"e{n % 30}") for n in range(60)])
+    store.add(tenant.project.id, [event(event_name=f"e{n % 30}") for n in range(60)])
     return lambda *words: CliRunner().invoke(main, ["verify", *words], env={"DRENGR_DATABASE": str(database_path)})
 
 

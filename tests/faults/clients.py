@@ -7,7 +7,7 @@ import threading
 from typing import NamedTuple, Self
 from uuid import uuid4
 
-from drengr.store.write import DAY_MS, HOUR_MS
+from drengr.events.times import DAY_MS, HOUR_MS
 from tests.service import Service
 
 BASE_TIME_MS = 1_795_190_400_000  # 2026-11-20T16:00:00Z

@@ -13,10 +13,8 @@ from uuid import uuid4
 
 import pytest
 
-from drengr.store import Store, group_commit
-from drengr.store.database import DatabaseError
-from drengr.store.group_commit import Busy
-from drengr.store.projects import make_project
+from drengr.store import Busy, StoreError
+from drengr.store.sqlite import SqliteStore, group_commit
 from tests.faults.writer import event
 
 PATIENCE_S = 20
@@ -24,8 +22,8 @@ PATIENCE_S = 20
 
 @pytest.fixture
 def store(tmp_path):
-    opened = Store(str(tmp_path / "events.db"))
-    make_project(opened.commits, "shop")
+    opened = SqliteStore(str(tmp_path / "events.db"))
+    opened.make_project("shop")
     yield opened
     opened.close()
 
@@ -45,7 +43,7 @@ def held(store):
 
 
 class HeldWrite:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: SqliteStore) -> None:
         self._begun, self._may_end = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=store.commits.run, args=[self._work])
 
@@ -88,19 +86,19 @@ class Calls:
         return self.outcomes
 
 
-def wait_until_waiting(store: Store, count: int) -> None:
+def wait_until_waiting(store: SqliteStore, count: int) -> None:
     deadline = time.monotonic() + PATIENCE_S
     while len(store.commits._waiting) < count:
         assert time.monotonic() < deadline
         time.sleep(0.005)
 
 
-def stored_ids(store: Store) -> list[str]:
+def stored_ids(store: SqliteStore) -> list[str]:
     return sorted(row[0] for row in store.database.read("SELECT event_id FROM semantic_events"))
 
 
-def adding(store: Store, *ids: str):
-    return lambda: store.events.add(1, [event(event_id) for event_id in ids])
+def adding(store: SqliteStore, *ids: str):
+    return lambda: store.add(1, [event(event_id) for event_id in ids])
 
 
 def test_writes_that_come_during_a_flush_share_the_next_transaction(store, statements, held):
@@ -112,7 +110,7 @@ def test_writes_that_come_during_a_flush_share_the_next_transaction(store, state
 
 
 def test_each_write_of_a_group_gets_its_own_counts(store, held):
-    store.events.add(1, [event("known")])
+    store.add(1, [event("known")])
     with held:
         calls = Calls(
             adding(store, "a", "b", "c"), adding(store, "known"), adding(store, "d", "d", "known"), lambda: "another"
@@ -173,7 +171,7 @@ def test_a_write_whose_turn_does_not_come_is_withdrawn(store, held, monkeypatch)
         outcomes = Calls(*(adding(store, f"id {number}") for number in range(5))).join()
         assert all(isinstance(outcome, Busy) for outcome in outcomes)
     assert stored_ids(store) == []
-    assert store.events.add(1, [event("later")]) == (1, 0)
+    assert store.add(1, [event("later")]) == (1, 0)
 
 
 def test_a_group_that_the_disk_has_no_room_for_tells_every_member(store, held):
@@ -189,11 +187,11 @@ def test_a_group_that_the_disk_has_no_room_for_tells_every_member(store, held):
         connection.execute(f"PRAGMA max_page_count = {pages + 2}")
     outcomes = calls.join()
     stored = stored_ids(store)
-    assert isinstance(outcomes[1], sqlite3.Error | DatabaseError)
+    assert isinstance(outcomes[1], sqlite3.Error | StoreError)
     for event_id, outcome in (("a", outcomes[0]), ("b", outcomes[2])):
         assert (outcome == (1, 0)) == (event_id in stored)
     connection.execute("PRAGMA max_page_count = 1000000")
-    assert store.events.add(1, [event("c")]) == (1, 0)
+    assert store.add(1, [event("c")]) == (1, 0)
 
 
 def test_a_transaction_that_sqlite_itself_gives_up_fails_for_all_its_members(store, held):
@@ -207,9 +205,9 @@ def test_a_transaction_that_sqlite_itself_gives_up_fails_for_all_its_members(sto
         calls = Calls(adding(store, "a"), lambda: store.commits.run(given_up), adding(store, "b"))
         wait_until_waiting(store, 3)
     outcomes = calls.join()
-    assert all(isinstance(outcome, sqlite3.Error | DatabaseError) for outcome in outcomes)
+    assert all(isinstance(outcome, sqlite3.Error | StoreError) for outcome in outcomes)
     assert stored_ids(store) == []
-    assert store.events.add(1, [event("a")]) == (1, 0)
+    assert store.add(1, [event("a")]) == (1, 0)
 
 
 def test_when_even_the_rollback_fails_every_member_learns_that_nothing_is_stored(store, held, monkeypatch):
@@ -230,12 +228,12 @@ def test_when_even_the_rollback_fails_every_member_learns_that_nothing_is_stored
         wait_until_waiting(store, 3)
         broken = Broken(store.database.writing_connection())
         monkeypatch.setattr(store.database, "writing_connection", lambda: broken)
-    assert all(isinstance(outcome, sqlite3.Error) for outcome in calls.join())
+    assert all(isinstance(outcome, StoreError) for outcome in calls.join())
     assert stored_ids(store) == []
     monkeypatch.undo()
-    with pytest.raises(sqlite3.Error):  # this one finds the transaction still open, and ends it
-        store.events.add(1, [event("d")])
-    assert store.events.add(1, [event("d")]) == (1, 0)
+    with pytest.raises(StoreError):  # this one finds the transaction still open, and ends it
+        store.add(1, [event("d")])
+    assert store.add(1, [event("d")]) == (1, 0)
 
 
 def test_a_name_learned_in_a_transaction_that_failed_is_not_remembered(store):
@@ -244,7 +242,7 @@ def test_a_name_learned_in_a_transaction_that_failed_is_not_remembered(store):
 
     with pytest.raises(ValueError):
         store.events.add(1, [event("a", "new_name")], also=fails)
-    store.events.add(1, [event("b", "new_name")])
+    store.add(1, [event("b", "new_name")])
     assert store.database.read("SELECT event_name FROM events") == [("new_name",)]
 
 
@@ -303,9 +301,9 @@ def test_a_shell_that_keeps_the_file_locked_is_reported_in_time(store, monkeypat
     with closing(sqlite3.connect(store.database.path, isolation_level=None)) as shell:
         shell.execute("BEGIN IMMEDIATE")
         with pytest.raises(Busy, match="another program"):
-            store.events.add(1, [event("a")])
+            store.add(1, [event("a")])
         shell.execute("COMMIT")
-    assert store.events.add(1, [event("a")]) == (1, 0)
+    assert store.add(1, [event("a")]) == (1, 0)
 
 
 def test_a_process_that_hangs_in_its_turn_is_reported_in_time(store, monkeypatch):
@@ -314,10 +312,10 @@ def test_a_process_that_hangs_in_its_turn_is_reported_in_time(store, monkeypatch
     try:
         fcntl.flock(locked, fcntl.LOCK_EX)
         with pytest.raises(Busy, match="another program"):
-            store.events.add(1, [event("a")])
+            store.add(1, [event("a")])
     finally:
         os.close(locked)
-    assert store.events.add(1, [event("a")]) == (1, 0)
+    assert store.add(1, [event("a")]) == (1, 0)
 
 
 def test_who_recovers_the_log_of_a_dead_process_is_waited_for(store):
@@ -342,7 +340,7 @@ def test_the_turn_of_a_killed_process_is_free_at_once(store):
     time.sleep(0.3)
     writer.send_signal(signal.SIGKILL)
     writer.communicate()
-    assert store.events.add(1, [event(str(uuid4()))]) == (1, 0)
+    assert store.add(1, [event(str(uuid4()))]) == (1, 0)
 
 
 def test_what_readers_see_is_always_whole_transactions(store):

@@ -4,8 +4,8 @@ import sys
 import time
 from uuid import uuid4
 
-from drengr.event import Event
-from drengr.store import Store
+from drengr.events.event import Event
+from drengr.store.sqlite import SqliteStore
 
 NOW_MS = 1_795_190_400_000
 
@@ -19,12 +19,12 @@ def event(event_id: str, name: str = "tick") -> Event:
 
 def main(path: str, seconds: float) -> int:
     """Commits of one event each, made one after another for so long. Waits for a line on stdin to start."""
-    store = Store(path)
+    store = SqliteStore(path)
     print("ready", flush=True)
     sys.stdin.readline()
     commits, end = 0, time.monotonic() + seconds
     while time.monotonic() < end:
-        store.events.add(1, [event(str(uuid4()))])
+        store.add(1, [event(str(uuid4()))])
         commits += 1
     store.close()
     return commits

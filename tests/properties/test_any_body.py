@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from drengr.api import build_app
 from drengr.api.service import EXTENSION
-from drengr.store.projects import make_project
 from tests.conftest import Clock
 from tests.factories import amplitude_event
 
@@ -68,7 +67,7 @@ headers = st.dictionaries(
 def door(tmp_path_factory):
     app = build_app({"DRENGR_DATABASE": str(tmp_path_factory.mktemp("any") / "events.db")}, now_ms=Clock())
     store = app.extensions[EXTENSION].store
-    yield SimpleNamespace(client=app.test_client(), store=store, key=make_project(store.commits, "any").publishable_key)
+    yield SimpleNamespace(client=app.test_client(), store=store, key=store.make_project("any").publishable_key)
     store.close()
 
 

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from drengr.admin_query import MAX_DAYS, CountQuery
-from drengr.store.count import count_events, cut
-from drengr.store.verify import wrong_totals
-from drengr.timeparse import iso_text
+from drengr.admin.questions import MAX_DAYS, CountQuery
+from drengr.events.times import iso_text
+from drengr.store.sqlite.count import cut
 from tests.admin import DAY_MS, HOUR_MS, event
 
 START_MS = 1_703_980_800_000  # 2023-12-31, before a year's end and a leap day
@@ -33,7 +32,7 @@ def counted(store, tenant, make_tenant):
     random = Random(3)
     events = [(at, random.choices(NAMES, [60, 30, 9, 1])[0]) for at in _times(random)]
     for project_id in (make_tenant("neighbour").project.id, tenant.project.id):
-        store.events.add(project_id, [event(occurred_at=at, event_name=name) for at, name in events])
+        store.add(project_id, [event(occurred_at=at, event_name=name) for at, name in events])
     return tenant.project.id, events
 
 
@@ -62,7 +61,7 @@ def test_a_count_equals_a_recount(store, counted, since, length, name, group_by)
     project_id, events = counted
     query = CountQuery(START_MS + since, START_MS + since + length, name, group_by)
     inside = [(at, called) for at, called in events if query.since <= at <= query.until and name in (None, called)]
-    found = count_events(store.database, project_id, query)
+    found = store.count(project_id, query)
     assert found.total == len(inside)
     if group_by is None:
         assert found.buckets is None
@@ -99,5 +98,5 @@ def test_the_pieces_of_a_window_are_the_window(start, length):
 def test_totals_equal_the_rows_after_any_writes(store, tenant, batches):
     for batch in batches:
         events = [event(occurred_at=at, event_name=name, event_id=key) for at, name, key in batch]
-        store.events.add(tenant.project.id, events)
-    assert wrong_totals(store.database) == []
+        store.add(tenant.project.id, events)
+    assert store.wrong_totals() == []

@@ -40,13 +40,13 @@ def test_rows_of_the_start_appear_once_while_others_arrive_between_the_pages(
     new_project, store, before, arrivals, limit, name
 ):
     project_id, admin = new_project()
-    store.events.add(project_id, before)
+    store.add(project_id, before)
     asked = {"limit": limit} | ({"event_name": name} if name else {})
     start = admin.page(**asked | {"limit": 1000}).json["data"]
     seen = []
     for page in admin.pages(**asked):
         seen += page
-        store.events.add(project_id, arrivals.pop() if arrivals else [])
+        store.add(project_id, arrivals.pop() if arrivals else [])
     old = {row["id"] for row in start}
     assert [row for row in seen if row["id"] in old] == start
     assert len({row["id"] for row in seen}) == len(seen)
@@ -61,7 +61,7 @@ def writing(store, project_id: int):
         try:
             while not stop.is_set():
                 times = [NOW_MS + random.randrange(9), NOW_MS - random.randrange(7 * DAY_MS), NOW_MS - 5]
-                store.events.add(project_id, [event(occurred_at=at) for at in times])
+                store.add(project_id, [event(occurred_at=at) for at in times])
         except Exception as fault:
             faults.append(fault)
         finally:
@@ -81,7 +81,7 @@ def test_rows_of_the_start_appear_once_while_another_thread_writes(new_project, 
     project_id, admin = new_project()
     random = Random(1)
     times = [NOW_MS - random.choice([5, random.randrange(7 * DAY_MS)]) for _ in range(2000)]
-    store.events.add(project_id, [event(occurred_at=at) for at in times])
+    store.add(project_id, [event(occurred_at=at) for at in times])
     asked = {"since": "2026-11-10"}
     start = [row["id"] for row in chain(*admin.pages(limit=1000, **asked))]
     with writing(store, project_id):

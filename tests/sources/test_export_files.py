@@ -8,9 +8,9 @@ from collections import Counter
 
 import pytest
 
-from drengr.event import Context
-from drengr.jsontext import read_json
-from drengr.properties import SensitiveKeys
+from drengr.events.event import Context
+from drengr.events.jsontext import read_json
+from drengr.events.properties import SensitiveKeys
 from drengr.sources import SOURCES, read_batch
 from tests.conftest import NOW_MS, shared_data
 

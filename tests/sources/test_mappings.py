@@ -5,8 +5,8 @@ from hashlib import sha256
 
 import pytest
 
-from drengr.event import Context
-from drengr.properties import SensitiveKeys
+from drengr.events.event import Context
+from drengr.events.properties import SensitiveKeys
 from drengr.sources import SOURCES, BadSource, checked_source, read_batch
 from drengr.sources.generic import BadMapping, checked_mapping
 from tests.conftest import NOW_MS

@@ -7,26 +7,27 @@ from contextlib import closing
 
 import pytest
 
-from drengr.store import FAULTS, Store
-from drengr.store.database import DatabaseError, file_lock
+from drengr.store import DatabaseError, StoreError
+from drengr.store.sqlite import SqliteStore
+from drengr.store.sqlite.database import file_lock
 
 
 def test_a_missing_file_is_made_with_its_tables(tmp_path):
-    store = Store(str(tmp_path / "new.db"))
+    store = SqliteStore(str(tmp_path / "new.db"))
     assert store.database.read("SELECT count(*) FROM events") == [(0,)]
     store.close()
 
 
 def test_an_empty_file_is_taken_as_new(tmp_path):
     (tmp_path / "empty.db").touch()
-    store = Store(str(tmp_path / "empty.db"))
+    store = SqliteStore(str(tmp_path / "empty.db"))
     assert store.database.read("SELECT count(*) FROM events") == [(0,)]
     store.close()
 
 
 def test_a_relative_path_is_the_same_file_after_a_change_of_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    store = Store("events.db")
+    store = SqliteStore("events.db")
     monkeypatch.chdir("/")
     store.prove_writable()
     assert store.database.path == str(tmp_path / "events.db")
@@ -34,7 +35,7 @@ def test_a_relative_path_is_the_same_file_after_a_change_of_folder(tmp_path, mon
 
 
 def test_opening_again_changes_nothing(store, tenant, database_path):
-    again = Store(str(database_path))
+    again = SqliteStore(str(database_path))
     assert again.database.read("SELECT name FROM projects") == [("shop",)]
     again.close()
 
@@ -43,7 +44,7 @@ def test_opening_again_changes_nothing(store, tenant, database_path):
     "name", ["spaced name.db", "quo'te.db", "percent%20.db", "frage?mode=ro.db", "#hash.db", "é.db"]
 )
 def test_a_path_of_any_characters_is_that_file(tmp_path, name):
-    store = Store(str(tmp_path / name))
+    store = SqliteStore(str(tmp_path / name))
     store.prove_writable()
     store.close()
     assert name in os.listdir(tmp_path)
@@ -68,7 +69,7 @@ def test_what_is_not_ours_is_refused_and_left_as_it_was(tmp_path, make, sentence
     make(path)
     before = path.read_bytes() if path.is_file() else None
     with pytest.raises(DatabaseError, match=sentence) as caught:
-        Store(str(path))
+        SqliteStore(str(path))
     assert str(path) in str(caught.value) and str(caught.value).endswith(".")
     assert (path.read_bytes() if path.is_file() else None) == before
 
@@ -83,7 +84,7 @@ def test_what_is_not_ours_is_refused_and_left_as_it_was(tmp_path, make, sentence
 )
 def test_a_place_where_no_file_can_be_is_a_sentence(path, sentence):
     with pytest.raises(DatabaseError, match=sentence):
-        Store(path)
+        SqliteStore(path)
 
 
 def test_each_thread_reads_on_a_connection_of_its_own(store):
@@ -101,13 +102,13 @@ def test_each_thread_reads_on_a_connection_of_its_own(store):
 
 def test_a_new_thread_does_not_read_a_file_that_took_the_place(store, database_path):
     database_path.rename(database_path.with_name("old.db"))
-    Store(str(database_path)).close()
+    SqliteStore(str(database_path)).close()
     raised = []
 
     def look():
         try:
             store.database.read("SELECT 1")
-        except FAULTS as fault:
+        except StoreError as fault:
             raised.append(fault)
 
     thread = threading.Thread(target=look)
@@ -153,7 +154,7 @@ def test_a_closed_store_leaves_no_file_open(tmp_path):
         links = (f"/proc/self/fd/{number}" for number in os.listdir("/proc/self/fd"))
         return [os.readlink(link) for link in links if os.path.exists(link) and str(tmp_path) in os.readlink(link)]
 
-    store = Store(str(tmp_path / "events.db"))
+    store = SqliteStore(str(tmp_path / "events.db"))
     store.prove_writable()
     store.database.read("SELECT 1")
     assert len(open_files()) >= 3

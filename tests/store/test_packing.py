@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from drengr.store.packing import packed_event_id, packed_id, plain_id
+from drengr.store.sqlite.packing import packed_event_id, packed_id, plain_id
 
 UUID = "0b6f1c1e-5d5c-4a53-8b0c-2f8f3a3c7d10"
 DIGEST = sha256(b"x").hexdigest()

@@ -4,9 +4,9 @@ from itertools import combinations
 
 import pytest
 
-from drengr.admin_query import PageQuery, Position
-from drengr.store.database import schema_sql
-from drengr.store.read import event_page, page_statements
+from drengr.admin.questions import PageQuery, Position
+from drengr.store.sqlite.database import schema_sql
+from drengr.store.sqlite.read import page_statements
 from tests.admin import USER, event
 from tests.conftest import NOW_MS
 
@@ -42,8 +42,8 @@ def test_the_index_for_users_is_the_one_that_the_schema_offers():
 
 @pytest.fixture
 def with_events(store, tenant):
-    store.events.add(tenant.project.id, [event(occurred_at=NOW_MS - n, event_name=f"e{n % 3}") for n in range(300)])
-    store.events.add(tenant.project.id, [event()])
+    store.add(tenant.project.id, [event(occurred_at=NOW_MS - n, event_name=f"e{n % 3}") for n in range(300)])
+    store.add(tenant.project.id, [event()])
     return tenant.project.id
 
 
@@ -84,5 +84,5 @@ def test_the_position_is_a_bound_of_the_search_not_a_filter_behind_it(store, wit
 
 def test_a_name_of_another_project_finds_nothing(store, make_tenant, with_events):
     other = make_tenant("other").project.id
-    store.events.add(other, [event(event_name="theirs")])
-    assert event_page(store.database, with_events, PageQuery(0, Position(2**62, 0), 10, event_name="theirs")) == []
+    store.add(other, [event(event_name="theirs")])
+    assert store.page(with_events, PageQuery(0, Position(2**62, 0), 10, event_name="theirs")) == []

@@ -2,7 +2,6 @@
 
 import pytest
 
-from drengr.store.verify import faults_of_file, repair, wrong_totals
 from tests.admin import DAY_MS, HOUR_MS, event
 from tests.conftest import NOW_MS
 
@@ -21,7 +20,7 @@ def filled(store, tenant, make_tenant):
         -62_135_596_800_000,
     ]
     for project_id in (tenant.project.id, make_tenant("other").project.id):
-        store.events.add(
+        store.add(
             project_id, [event(occurred_at=at, event_name=name) for at in times for name in ("a", "b", "b")]
         )
     return store
@@ -36,8 +35,8 @@ def totals(store) -> list[list[tuple]]:
 
 
 def test_totals_kept_by_the_writer_are_right(filled):
-    assert wrong_totals(filled.database) == []
-    assert faults_of_file(filled.database) == []
+    assert filled.wrong_totals() == []
+    assert filled.faults() == []
 
 
 HARM = [
@@ -58,11 +57,11 @@ HARM = [
 def test_a_difference_is_found_named_and_repaired(filled, harm):
     before = totals(filled)
     change(filled, harm.replace("rowid_of_one", "project_id = 1 AND name_id = 2 AND events = 2"))
-    wrong = wrong_totals(filled.database)
+    wrong = filled.wrong_totals()
     assert wrong
     assert all(cell.kept != cell.counted for cell in wrong)
-    repair(filled.commits, wrong)
-    assert wrong_totals(filled.database) == []
+    filled.repair(wrong)
+    assert filled.wrong_totals() == []
     if "semantic_events" not in harm:
         assert totals(filled) == before
 
@@ -71,17 +70,17 @@ def test_a_difference_says_where_it_is(filled):
     change(
         filled, f"UPDATE hour_totals SET events = 7 WHERE hour = {NOW_MS // HOUR_MS} AND project_id = 1 AND name_id = 2"
     )
-    hour, day = wrong_totals(filled.database)
+    hour, day = filled.wrong_totals()
     assert str(hour) == 'hour 2026-11-20T16:00, project shop, event "b": total 7, events 2'
     assert str(day) == 'day 2026-11-20, project shop, event "b": total 6, sum of its hours 11'
 
 
 def test_events_that_arrive_before_the_repair_are_counted(filled, tenant):
     change(filled, "DELETE FROM hour_totals")
-    wrong = wrong_totals(filled.database)
-    filled.events.add(tenant.project.id, [event(occurred_at=NOW_MS, event_name="a")])
-    repair(filled.commits, wrong)
-    assert wrong_totals(filled.database) == []
+    wrong = filled.wrong_totals()
+    filled.add(tenant.project.id, [event(occurred_at=NOW_MS, event_name="a")])
+    filled.repair(wrong)
+    assert filled.wrong_totals() == []
 
 
 def test_a_row_without_its_project_is_a_fault_of_the_file(filled):
@@ -89,4 +88,4 @@ def test_a_row_without_its_project_is_a_fault_of_the_file(filled):
     connection.execute("PRAGMA foreign_keys = 0")
     connection.execute("DELETE FROM projects WHERE id = 2")
     connection.execute("PRAGMA foreign_keys = 1")
-    assert any("semantic_events" in fault for fault in faults_of_file(filled.database))
+    assert any("semantic_events" in fault for fault in filled.faults())

@@ -1,10 +1,8 @@
 """Putting events away: first copy stays, ids grow, totals and usage are kept with them: contract 2, 3.6."""
 
-import sqlite3
-
 import pytest
 
-from drengr.store.write import Added
+from drengr.store import Added, StoreError
 from tests.admin import event
 from tests.conftest import NOW_MS
 
@@ -14,7 +12,7 @@ DAY_MS = 86_400_000
 @pytest.fixture
 def add(store, tenant):
     """add(event, event, …) → what became of them."""
-    return lambda *events, **over: store.events.add(tenant.project.id, list(events), **over)
+    return lambda *events, **over: store.add(tenant.project.id, list(events), **over)
 
 
 @pytest.fixture
@@ -112,7 +110,7 @@ def test_names_and_origins_are_stored_once(add, read):
 
 def test_a_name_belongs_to_its_project(add, store, make_tenant, read):
     add(event())
-    store.events.add(make_tenant("other").project.id, [event()])
+    store.add(make_tenant("other").project.id, [event()])
     assert read("SELECT project_id, name FROM event_names ORDER BY id") == [
         (1, "order_completed"),
         (2, "order_completed"),
@@ -121,7 +119,7 @@ def test_a_name_belongs_to_its_project(add, store, make_tenant, read):
 
 def test_one_row_that_cannot_be_stored_takes_back_all_of_its_write(add, rows, read):
     bad = event(occurred_at="noon", event_name="never seen")
-    with pytest.raises((sqlite3.Error, TypeError)):
+    with pytest.raises(StoreError):
         add(event(event_id="a"), bad)
     assert rows() == [] and read("SELECT count(*) FROM day_totals") == read("SELECT count(*) FROM event_names") == [
         (0,)
@@ -131,7 +129,7 @@ def test_one_row_that_cannot_be_stored_takes_back_all_of_its_write(add, rows, re
 
 
 def test_names_past_what_is_remembered_are_found_in_the_file(add, read, monkeypatch):
-    monkeypatch.setattr("drengr.store.write._MOST_REMEMBERED", 2)
+    monkeypatch.setattr("drengr.store.sqlite.write._MOST_REMEMBERED", 2)
     for _ in range(2):
         for number in range(6):
             add(event(event_name=f"n{number}"))

@@ -1,0 +1,1 @@
+"""What the admin door takes and shows (contract 6). Pure."""

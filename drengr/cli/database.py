@@ -1,0 +1,32 @@
+"""The database that a command works on."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import click
+
+from drengr import store as stores
+from drengr.config import read_config
+from drengr.store import Project, Store, UnknownProject
+
+
+@contextmanager
+def open_store(*, must_exist: bool = False) -> Iterator[Store]:
+    """The store of DRENGR_DATABASE, closed afterwards; made when it is missing, unless it must exist."""
+    config = read_config()
+    if must_exist and not os.path.exists(config["DRENGR_DATABASE"]):
+        raise click.UsageError(f"There is no database {config['DRENGR_DATABASE']}; set DRENGR_DATABASE to its path.")
+    store = stores.open_store(config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"])
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def chosen_project(store: Store, name_or_uuid: str | None) -> Project:
+    """The project asked for, or the only one; a usage error (exit code 2) that lists them otherwise."""
+    try:
+        return store.find_project(name_or_uuid)
+    except UnknownProject as error:
+        raise click.UsageError(str(error)) from error

@@ -1,0 +1,1 @@
+"""What an event is, and the rules that every door shares (contract 2, 3). Pure."""

@@ -1,0 +1,221 @@
+"""The event as it is stored, and the rules every door shares: name, identity, session, dedup id (contract 2, 3)."""
+
+import math
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from hashlib import sha256
+from typing import NamedTuple
+from uuid import uuid4
+
+from drengr.events.jsontext import LongInteger, is_integer
+from drengr.events.properties import MAX_VALUE, SensitiveKeys, dims_and_measures
+from drengr.events.times import BadTime, in_window
+
+MAX_NAME = 64
+MAX_EVENT_ID = 255
+
+_OUTSIDE_NAME = re.compile("[^a-z0-9_]+")
+
+
+class BadRow(Exception):
+    """This row is no event; the reason is one short clause that holds no property value."""
+
+
+class Unreadable:
+    """Stands for a row that cannot be read; the reason quotes nothing of it."""
+
+    __slots__ = ("reason",)
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+class Event(NamedTuple):
+    """Ready to store: the columns of contract 2, without id and project."""
+
+    event_id: str | None
+    event_name: str
+    source: str
+    app_package: str | None
+    install_id: str | None
+    external_id: str | None
+    session_id: str | int | None
+    occurred_at: int  # epoch ms UTC
+    received_at: int  # epoch ms UTC
+    dims: str  # JSON object of strings
+    measures: str  # JSON object of finite numbers
+    properties: str | None = None  # JSON object, admin door only
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a mapping needs beside the row itself."""
+
+    source: str
+    now_ms: int  # receive time, epoch ms UTC
+    sensitive: SensitiveKeys
+    app_package: str | None = None
+    mapping: dict[str, str] = field(default_factory=dict)  # generic only
+    live: bool = False  # the acceptor: a time that cannot be used becomes now_ms instead of a skipped row
+
+
+@dataclass(slots=True)
+class Reading:
+    """What a vendor's file reads off one row, before the rules that all vendors share."""
+
+    name: object
+    time: object  # as in the row: part of the derived dedup id
+    occurred_at: Callable[[], int]  # epoch ms UTC of `time`; raises BadTime
+    anonymous_id: object = None
+    user_id: object = None
+    event_id: object = None
+    session_id: object = None
+    os: object = None
+    device_model: object = None
+    app_version: object = None
+    event_properties: object = None
+    user_properties: object = None
+
+
+def event_of(reading: Reading, context: Context) -> Event:
+    """The event that a reading stands for.
+
+    Raises  BadRow when it has no name, no id, or (history only) no time in the window of contract 3.4
+    Source  contract 3, in this order: name, identity, time, dedup id, dims and measures
+    """
+    if not isinstance(reading.name, str) or isinstance(reading.name, LongInteger) or not reading.name.strip():
+        raise BadRow("missing event name")
+    name, source_name = normal_name(reading.name)
+    external_id = id_text(reading.user_id)
+    install_id = id_text(reading.anonymous_id) or external_id
+    if install_id is None:
+        raise BadRow(f"missing user or device id for event {_quoted(reading.name)}")
+    occurred_at = _occurred_at(reading, context)
+    dims, measures = dims_and_measures(
+        reading.event_properties, reading.user_properties, _system_dims(reading, source_name), context.sensitive
+    )
+    return Event(
+        event_id=_event_id(reading, install_id, timed=occurred_at is not None),
+        event_name=name,
+        source=context.source,
+        app_package=context.app_package,
+        install_id=install_id,
+        external_id=external_id,
+        session_id=session(reading.session_id),
+        occurred_at=context.now_ms if occurred_at is None else occurred_at,
+        received_at=context.now_ms,
+        dims=dims,
+        measures=measures,
+    )
+
+
+def _system_dims(reading: Reading, source_name: str | None) -> dict[str, str]:
+    system = {}
+    if (os := id_text(reading.os)) is not None:
+        system["os"] = os
+    if (device_model := id_text(reading.device_model)) is not None:
+        system["device_model"] = device_model
+    if (app_version := id_text(reading.app_version)) is not None:
+        system["app_version"] = app_version
+    if source_name is not None:
+        system["_source_event_name"] = source_name
+    return system
+
+
+@lru_cache(maxsize=4096)
+def _normal_name(raw: str) -> tuple[str, str | None]:
+    name = _OUTSIDE_NAME.sub("_", raw.lower())[:MAX_NAME]
+    return name, None if name == raw else raw[:MAX_VALUE]
+
+
+def normal_name(raw: str) -> tuple[str, str | None]:
+    """The stored name, and the original (cut to 256) when it differs, else None (contract 3.1).
+
+    >>> normal_name("[Amplitude] Page Viewed")
+    ('_amplitude_page_viewed', '[Amplitude] Page Viewed')
+    >>> normal_name("order_completed")
+    ('order_completed', None)
+    """
+    # A name of a megabyte is not worth remembering.
+    return _normal_name(raw) if len(raw) <= MAX_VALUE else _normal_name.__wrapped__(raw)
+
+
+def id_text(value: object) -> str | None:
+    """The id as text; None when contract 3.5 calls it absent: neither text nor integer, or blank.
+
+    >>> id_text(42), id_text("  "), id_text(True), id_text(1.5)
+    ('42', None, None, None)
+    """
+    if isinstance(value, str):
+        return value if value.strip() else None
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def session(value: object) -> str | int | None:
+    """The session id, text or integer as sent; Amplitude's -1 means none."""
+    if isinstance(value, float) and value.is_integer():  # spreadsheets write 1795188904355.0
+        value = int(value)
+    if is_integer(value):
+        return None if value == -1 else value
+    return value if isinstance(value, str) and value.strip() and value != "-1" else None
+
+
+def joined(name: object, version: object) -> str | None:
+    """"name version", one alone if the other is missing.
+
+    >>> joined("iOS", "17.4"), joined("iOS", None), joined(None, None)
+    ('iOS 17.4', 'iOS', None)
+    """
+    first, second = id_or_number(name), id_or_number(version)
+    return f"{first} {second}" if first and second else first or second
+
+
+def id_or_number(value: object) -> str | None:
+    """Text of a system field: versions arrive as text or as numbers (`"os_version": 15.1`)."""
+    if isinstance(value, float) and math.isfinite(value):
+        return repr(value)
+    return id_text(value)
+
+
+def short_event_id(text: str) -> str:
+    """The vendor's id, or its sha256 when it is longer than 255 characters (contract 3.6)."""
+    return text if len(text) <= MAX_EVENT_ID else sha256(text.encode()).hexdigest()
+
+
+def derived_event_id(install_id: str, raw_name: str, raw_time: object) -> str:
+    """Lower-case hex sha256 of the plain concatenation, the documents' formula to the letter (contract 3.6).
+
+    >>> derived_event_id("u", "e", 1) == derived_event_id("u", "e", "1")
+    True
+    """
+    if isinstance(raw_time, float) and raw_time.is_integer():
+        raw_time = int(raw_time)
+    return sha256(f"{install_id}{raw_name}{raw_time}".encode()).hexdigest()
+
+
+def _event_id(reading: Reading, install_id: str, *, timed: bool) -> str:
+    vendor_id = id_text(reading.event_id)
+    if vendor_id is not None:
+        return short_event_id(vendor_id)
+    # Legacy @amplitude/node sends neither id nor time: hashing nothing would fold a user's events into one.
+    return derived_event_id(install_id, reading.name, reading.time) if timed else str(uuid4())
+
+
+def _occurred_at(reading: Reading, context: Context) -> int | None:
+    """Epoch ms inside the window; None when there is none and the event is live."""
+    try:
+        ms = reading.occurred_at()
+        if in_window(ms, context.now_ms):
+            return ms
+        problem = "timestamp out of range"
+    except BadTime:
+        problem = "missing timestamp" if reading.time in (None, "") else "unreadable timestamp"
+    if context.live:
+        return None
+    raise BadRow(f"{problem} for event {_quoted(reading.name)}")
+
+
+def _quoted(name: str) -> str:
+    return f'"{name[:MAX_NAME]}"'

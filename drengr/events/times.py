@@ -1,0 +1,82 @@
+"""Any vendor's timestamp in, epoch milliseconds UTC out (contract 3.4, 5)."""
+
+import math
+import re
+from datetime import UTC, datetime, timedelta
+
+OLDEST_MS = 946_684_800_000  # 2000-01-01T00:00:00Z
+DAY_MS = 86_400_000
+HOUR_MS = 3_600_000
+NEWEST_AHEAD_MS = DAY_MS  # devices' clocks run ahead
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND = timedelta(milliseconds=1)
+_ISO = re.compile(
+    r"(\d{4}-\d\d-\d\d)(?:[Tt ](\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?) ?(?:([Zz]|UTC)|([+-]\d\d(?::?\d\d)?))?)?", re.ASCII
+)
+_NUMBER = re.compile(r"[+-]?\d{1,30}(?:\.\d{0,30})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_PER_MS = {"seconds": (1000, 1), "ms": (1, 1), "us": (1, 1000)}
+
+UNITS = ("iso8601", *_PER_MS)
+
+
+class BadTime(ValueError):
+    """The value cannot be read as a time in the unit asked for."""
+
+
+def epoch_ms(value: object, unit: str) -> int:
+    """Epoch milliseconds, UTC, of a vendor's timestamp; parts of a millisecond are dropped.
+
+    value   ISO-8601 text for "iso8601" (no zone means UTC), else a number or numeric text
+    unit    "iso8601" | "seconds" | "ms" | "us"
+    Raises  BadTime when unreadable; the window of contract 3.4 is not looked at
+    Source  contract 3.4, 5
+
+    >>> epoch_ms("2026-06-01 12:00:00.123456", "iso8601")
+    1780315200123
+    >>> epoch_ms("1780315200.5", "seconds")
+    1780315200500
+    """
+    return _iso_ms(value) if unit == "iso8601" else _number_ms(value, *_PER_MS[unit])
+
+
+def in_window(ms: int, now_ms: int) -> bool:
+    """Whether the time is one that contract 3.4 calls valid: 2000-01-01 … now + 1 day."""
+    return OLDEST_MS <= ms <= now_ms + NEWEST_AHEAD_MS
+
+
+def iso_text(ms: int) -> str:
+    """The time as the admin API writes it.
+
+    >>> iso_text(1776952931000)
+    '2026-04-23T14:02:11.000Z'
+    """
+    return (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds")[:23] + "Z"
+
+
+def _iso_ms(value: object) -> int:
+    match = _ISO.fullmatch(value.strip()) if isinstance(value, str) and len(value) <= 100 else None
+    if match is None:
+        raise BadTime(value)
+    day, clock, _, offset = match.groups()
+    try:
+        moment = datetime.fromisoformat(f"{day}T{clock or '00:00'}{offset or '+00:00'}")
+    except ValueError as error:
+        raise BadTime(value) from error
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def _number_ms(value: object, times: int, over: int) -> int:
+    if isinstance(value, str):
+        text = value.strip()
+        if not _NUMBER.fullmatch(text):
+            raise BadTime(value)
+        value = int(text) if text.lstrip("+-").isdigit() else float(text)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise BadTime(value)
+    if isinstance(value, int):
+        return value * times // over
+    ms = value * times / over
+    if not math.isfinite(ms):  # 1e306 seconds
+        raise BadTime(value)
+    return math.floor(round(ms, 3))

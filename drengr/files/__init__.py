@@ -1,0 +1,1 @@
+"""Bytes of any vendor's file → rows (contract 5, whole files). Pure, streaming."""

@@ -1,0 +1,1 @@
+"""Running the service: gunicorn's settings, its worker, the first start (contract 7)."""

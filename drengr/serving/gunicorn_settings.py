@@ -1,0 +1,48 @@
+"""gunicorn's settings, read by gunicorn itself: `gunicorn --config python:drengr.serving.gunicorn_settings app:app`.
+
+Few workers of many threads: threads share one group commit, and a slow client holds a thread, not a process. Each
+worker keeps to one core: threads of one interpreter on two cores spend a third of their time handing it to each other.
+"""
+
+import os
+
+import drengr.api  # noqa: F401 - loaded before the workers fork: they share its memory and are back in 0.1 s, not 0.5
+from drengr.config import BadSetting, read_config
+from drengr.serving.start import Log, announce, connections_at_most, log_configuration, stop_with
+
+try:
+    _config = read_config()
+except BadSetting as error:
+    stop_with(str(error))
+
+bind = f"[{_config['HOST']}]:{_config['PORT']}" if ":" in _config["HOST"] else f"{_config['HOST']}:{_config['PORT']}"
+workers = _config["WEB_CONCURRENCY"]
+worker_class = "drengr.serving.worker.Worker"
+threads = _config["DRENGR_THREADS"]
+worker_connections = connections_at_most(2000)
+backlog = 2048
+keepalive = 5
+timeout = 60  # of a worker that hangs as a whole; a long upload does not count
+graceful_timeout = 30
+control_socket_disable = True  # it would be a file in the home directory
+worker_tmp_dir = os.path.dirname(_config["DRENGR_DATABASE"])  # nothing is written anywhere else
+logconfig_dict = log_configuration()
+logger_class = Log
+
+
+def on_starting(server):
+    """Before the workers start: make the database and say once what the operator needs."""
+    announce(_config)
+
+
+def pre_fork(server, worker):
+    """Choose the core that fewest of the other workers have."""
+    if hasattr(os, "sched_getaffinity"):  # Linux
+        taken = [other.core for other in server.WORKERS.values()]
+        worker.core = min(sorted(os.sched_getaffinity(0)), key=taken.count)
+
+
+def post_fork(server, worker):
+    """In the new worker: keep to its core."""
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {worker.core})

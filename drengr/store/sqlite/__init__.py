@@ -1,0 +1,139 @@
+"""The store in one SQLite file: who reads it, who writes it. All of SQLite's SQL is in this folder."""
+
+import os
+import sqlite3
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+from peewee import PeeweeException
+
+from drengr.admin.questions import CountQuery, PageQuery
+from drengr.admin.shown import StoredEvent
+from drengr.events.event import Event
+from drengr.store.clock import now_ms
+from drengr.store.errors import StoreError
+from drengr.store.results import Added, Counted, Key, NewProject, Progress, Project, WrongTotal
+from drengr.store.sqlite import count, imports, projects, quota, read, totals
+from drengr.store.sqlite.database import Database
+from drengr.store.sqlite.group_commit import GroupCommit
+from drengr.store.sqlite.write import EventWriter
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+
+def _verb(call: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The call with StoreError in the place of what SQLite and peewee raise."""
+
+    @wraps(call)
+    def verb(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        try:
+            return call(*args, **kwargs)
+        except (sqlite3.Error, PeeweeException) as error:  # peewee's: a connection that cannot be opened
+            raise StoreError(f"{type(error).__name__}: {error}") from error
+
+    return verb
+
+
+class SqliteStore:
+    """An open file with its one way to write. The verbs are explained at drengr.store.Store.
+
+    path         of the SQLite file
+    synchronous  "FULL" | "NORMAL"
+    Raises       StoreError
+    """
+
+    @_verb
+    def __init__(self, path: str, synchronous: str = "FULL") -> None:
+        self.database = Database(path, synchronous)
+        self.commits = GroupCommit(self.database)
+        self.events = EventWriter(self.commits)
+        self.folder = os.path.dirname(self.database.path)
+
+    @_verb
+    def make_project(self, name: str) -> NewProject:
+        return projects.make_project(self.commits, name)
+
+    @_verb
+    def make_default_project(self) -> NewProject | None:
+        return projects.make_default_project(self.commits)
+
+    @_verb
+    def projects(self) -> list[Project]:
+        return projects.all_projects(self.database)
+
+    @_verb
+    def find_project(self, name_or_uuid: str | None) -> Project:
+        return projects.find_project(self.database, name_or_uuid)
+
+    @_verb
+    def make_key(self, project: Project, kind: str) -> str:
+        return projects.make_key(self.commits, project, kind)
+
+    @_verb
+    def all_keys(self, project: Project | None = None) -> list[Key]:
+        return projects.all_keys(self.database, project)
+
+    @_verb
+    def revoke_key(self, key_or_id: str) -> bool:
+        return projects.revoke_key(self.commits, key_or_id)
+
+    @_verb
+    def project_of_key(self, key: object, kind: str) -> Project | None:
+        return projects.project_of_key(self.database, key, kind)
+
+    @_verb
+    def sender(self, key: object, now_ms: int) -> tuple[Project | None, int]:
+        return quota.project_and_usage(self.database, key, now_ms)
+
+    @_verb
+    def add(self, project_id: int, events: list[Event], *, metered: bool = False) -> Added:
+        return self.events.add(project_id, events, metered=metered)
+
+    @_verb
+    def add_history(
+        self,
+        project_id: int,
+        events: list[Event],
+        file_key: str | None = None,
+        progress: Callable[[Added], Progress] | None = None,
+    ) -> Added:
+        return imports.add_history(self.events, project_id, events, file_key, progress)
+
+    @_verb
+    def progress_of(self, project_id: int, file_key: str) -> Progress | None:
+        return imports.progress_of(self.database, project_id, file_key)
+
+    @_verb
+    def forget_progress(self, project_id: int, file_keys: Iterable[str]) -> None:
+        imports.forget_progress(self.commits, project_id, file_keys)
+
+    @_verb
+    def page(self, project_id: int, query: PageQuery) -> list[StoredEvent]:
+        return read.event_page(self.database, project_id, query)
+
+    @_verb
+    def count(self, project_id: int, query: CountQuery) -> Counted:
+        return count.count_events(self.database, project_id, query)
+
+    @_verb
+    def prove_writable(self) -> None:
+        statement = "INSERT OR REPLACE INTO heartbeat (id, written_at) VALUES (1, ?)"
+        self.commits.run(lambda connection: connection.execute(statement, (now_ms(),)))
+
+    @_verb
+    def faults(self) -> list[str]:
+        return totals.faults_of_file(self.database)
+
+    @_verb
+    def wrong_totals(self) -> list[WrongTotal]:
+        return totals.wrong_totals(self.database)
+
+    @_verb
+    def repair(self, wrong: list[WrongTotal]) -> None:
+        totals.repair(self.commits, wrong)
+
+    def close(self) -> None:
+        self.database.close()
+        self.commits.close()

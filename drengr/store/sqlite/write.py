@@ -1,0 +1,215 @@
+"""Put events away: one literal statement, executed many times in a transaction that keeps the totals too."""
+
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterable
+
+from drengr.events.event import Event
+from drengr.events.times import DAY_MS, HOUR_MS
+from drengr.store.results import Added
+from drengr.store.sqlite.group_commit import GroupCommit
+from drengr.store.sqlite.packing import packed_event_id, packed_id
+
+_MOST_REMEMBERED = 50_000  # names and origins: a client that invents names must not fill the memory
+
+_INSERT = """
+INSERT INTO semantic_events (project_id, event_id, name_id, origin_id, install_id, external_id, session_id,
+                             occurred_at, received_at, dims, measures, properties)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (project_id, event_id) WHERE event_id IS NOT NULL DO NOTHING
+"""
+# Ids are handed out in order within a transaction, so the last rows are the ones just inserted.
+_JUST_INSERTED = "SELECT project_id, name_id, occurred_at FROM semantic_events WHERE id > last_insert_rowid() - ?"
+_ADD_TO_DAY = """
+INSERT INTO day_totals (project_id, day, name_id, events) VALUES (?, ?, ?, ?)
+ON CONFLICT (project_id, day, name_id) DO UPDATE SET events = events + excluded.events
+"""
+_ADD_TO_HOUR = """
+INSERT INTO hour_totals (project_id, hour, name_id, events) VALUES (?, ?, ?, ?)
+ON CONFLICT (project_id, hour, name_id) DO UPDATE SET events = events + excluded.events
+"""
+_ADD_TO_USAGE = """
+INSERT INTO live_usage (project_id, day, events) VALUES (?, ?, ?)
+ON CONFLICT (project_id, day) DO UPDATE SET events = events + excluded.events
+"""
+
+
+Also = Callable[[sqlite3.Connection, Added], object]
+
+
+class EventWriter:
+    """Adds events; safe to call from many threads and processes at once."""
+
+    def __init__(self, commits: GroupCommit) -> None:
+        self._commits = commits
+        self._codes: dict[tuple, int] = {}
+
+    def add(self, project_id: int, events: list[Event], *, metered: bool = False, also: Also | None = None) -> Added:
+        """Store the events that are not here yet; the first copy of an event_id stays.
+
+        metered  count what is stored against the project's daily quota
+        also     called in the same transaction, with the connection and what became of the events; called again when
+                 that had to be rolled back because of a neighbour
+        Raises   Busy, DatabaseError, sqlite3.Error, what `also` raises: then nothing is stored
+        """
+        if not events and also is None:
+            return Added(0, 0)
+        addition = _Addition(self, project_id, events, metered, also)
+        added = self._commits.run(addition, len(events))
+        self._remember(addition.learned)
+        return added
+
+    def _remember(self, learned: dict[tuple, int]) -> None:
+        """Keep codes of names and origins, now that the rows that define them are committed and will never change."""
+        if len(self._codes) > _MOST_REMEMBERED:
+            self._codes.clear()
+        self._codes.update(learned)
+
+    def rows(
+        self, project_id: int, events: list[Event], connection: sqlite3.Connection, learned: dict[tuple, int]
+    ) -> list[tuple]:
+        """The events as _INSERT wants them; codes of new names and origins are made, and noted in `learned`."""
+        return _rows(project_id, events, _Codes(connection, self._codes, learned))
+
+    def rows_of_known(self, project_id: int, events: list[Event]) -> list[tuple] | None:
+        """The same without a transaction; None when a name or an origin is new."""
+        try:
+            return _rows(project_id, events, self._codes)
+        except KeyError:
+            return None
+
+
+class _Codes(dict):
+    """Codes of names and origins by (project_id, name) and (source, app_package), for one transaction.
+
+    What is not among the known ones is found or made in the database, and noted in `learned`.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, known: dict[tuple, int], learned: dict[tuple, int]) -> None:
+        self._connection = connection
+        self._known = known
+        self._learned = learned
+
+    def __missing__(self, key: tuple) -> int:
+        code = self._known.get(key) or self._learned.get(key)
+        if code is None:
+            found_or_made = _name_code if isinstance(key[0], int) else _origin_code
+            code = self._learned[key] = found_or_made(self._connection, *key)
+        self[key] = code
+        return code
+
+
+class _Addition:
+    """The write of one request's events."""
+
+    def __init__(
+        self, writer: EventWriter, project_id: int, events: list[Event], metered: bool, also: Also | None
+    ) -> None:
+        self.writer = writer
+        self.project_id = project_id
+        self.events = events
+        self.metered = metered
+        self.also = also
+        self.learned: dict[tuple, int] = {}
+        self._rows = writer.rows_of_known(project_id, events)  # here, while others may still hold the turn
+
+    def __call__(self, connection: sqlite3.Connection) -> Added:
+        rows = self.rows(connection, self.learned)
+        inserted = _insert(connection, rows)
+        if self.metered and inserted:
+            _meter(connection, Counter({self._usage_day(): inserted}))
+        return self._ended(connection, Added(inserted, len(rows) - inserted))
+
+    @staticmethod
+    def together(connection: sqlite3.Connection, additions: "list[_Addition]") -> list[Added] | None:
+        """All of them with the statements of one; None when there are repeats, whose requests must be told apart."""
+        rows, usage, learned = [], Counter(), {}
+        for addition in additions:
+            rows += addition.rows(connection, learned)
+            if addition.metered:
+                usage[addition._usage_day()] += len(addition.events)
+        if _insert(connection, rows) < len(rows):
+            return None
+        _meter(connection, usage)
+        results = [addition._ended(connection, Added(len(addition.events), 0)) for addition in additions]
+        for addition in additions:  # only now: had it been undone, the new codes would mean nothing
+            addition.learned = learned
+        return results
+
+    def _ended(self, connection: sqlite3.Connection, added: Added) -> Added:
+        if self.also is not None:
+            self.also(connection, added)
+        return added
+
+    def rows(self, connection: sqlite3.Connection, learned: dict[tuple, int]) -> list[tuple]:
+        """What is to be inserted."""
+        return self._rows or self.writer.rows(self.project_id, self.events, connection, learned)
+
+    def _usage_day(self) -> tuple[int, int]:
+        return self.project_id, self.events[0].received_at // DAY_MS
+
+
+def _rows(project_id: int, events: list[Event], codes: dict[tuple, int]) -> list[tuple]:
+    return [
+        (
+            project_id,
+            packed_event_id(event.event_id),
+            codes[project_id, event.event_name],
+            codes[event.source, event.app_package],
+            packed_id(event.install_id),
+            packed_id(event.external_id),
+            event.session_id,
+            event.occurred_at,
+            event.received_at,
+            event.dims,
+            event.measures,
+            event.properties,
+        )
+        for event in events
+    ]
+
+
+def _insert(connection: sqlite3.Connection, rows: list[tuple]) -> int:
+    """How many of the rows were not here yet; they are inserted and counted."""
+    inserted = connection.executemany(_INSERT, rows).rowcount
+    if inserted == len(rows):
+        _add_to_totals(connection, [(row[0], row[2], row[7]) for row in rows])
+    elif inserted:
+        _add_to_totals(connection, connection.execute(_JUST_INSERTED, (inserted,)))
+    return inserted
+
+
+def _add_to_totals(connection: sqlite3.Connection, inserted: Iterable[tuple[int, int, int]]) -> None:
+    """Count (project_id, name_id, occurred_at) of the rows really inserted."""
+    hours = Counter((project_id, occurred_at // HOUR_MS, name_id) for project_id, name_id, occurred_at in inserted)
+    days: Counter = Counter()
+    for (project_id, hour, name_id), count in hours.items():
+        days[project_id, hour // 24, name_id] += count
+    connection.executemany(_ADD_TO_HOUR, [(*key, count) for key, count in hours.items()])
+    connection.executemany(_ADD_TO_DAY, [(*key, count) for key, count in days.items()])
+
+
+def _meter(connection: sqlite3.Connection, usage: Counter) -> None:
+    """Count (project_id, day) against the quota. A fault here must let the events in: it is undone alone."""
+    try:
+        connection.executemany(_ADD_TO_USAGE, [(*key, count) for key, count in usage.items()])
+    except sqlite3.DatabaseError:
+        if not connection.in_transaction:
+            raise
+
+
+def _name_code(connection: sqlite3.Connection, project_id: int, name: str) -> int:
+    found = "SELECT id FROM event_names WHERE project_id = ? AND name = ?"
+    made = "INSERT INTO event_names (project_id, name) VALUES (?, ?)"
+    return _found_or_made(connection, found, made, (project_id, name))
+
+
+def _origin_code(connection: sqlite3.Connection, source: str, app_package: str | None) -> int:
+    found = "SELECT id FROM origins WHERE source = ? AND app_package IS ?"
+    made = "INSERT INTO origins (source, app_package) VALUES (?, ?)"
+    return _found_or_made(connection, found, made, (source, app_package))
+
+
+def _found_or_made(connection: sqlite3.Connection, found: str, made: str, key: tuple) -> int:
+    row = connection.execute(found, key).fetchone()
+    return row[0] if row else connection.execute(made, key).lastrowid
