@@ -95,6 +95,58 @@ CREATE TABLE live_usage ( -- what the daily quota is measured by
   PRIMARY KEY (project_id, day)
 ) STRICT, WITHOUT ROWID;
 
+-- The ledger: what became of every row that came (contract 10). One line a project, UTC day and door. ------------------
+-- received = stored + duplicates + all of dropped_*; stored - all of removed_* = the events of that day and door.
+
+CREATE TABLE ledger_days (
+  project_id       INTEGER NOT NULL, -- 0: of no project, such as requests with an unknown key
+  day              INTEGER NOT NULL, -- received_at / 86,400,000
+  door             TEXT    NOT NULL CHECK (door IN ('acceptor', 'importer', 'admin')),
+  first_id         INTEGER,          -- smallest id of its events, null while there was none
+  last_id          INTEGER,          -- largest
+  last_received_at INTEGER,          -- epoch ms
+  received         INTEGER NOT NULL, -- rows as they came, counted before they were read
+  stored           INTEGER NOT NULL,
+  duplicates       INTEGER NOT NULL, -- rows that were here already
+  dropped_unreadable INTEGER NOT NULL, -- rows that are no event, by the first reason that holds
+  dropped_no_name  INTEGER NOT NULL,
+  dropped_no_id    INTEGER NOT NULL,
+  dropped_bad_time INTEGER NOT NULL, -- importer only
+  dropped_too_old  INTEGER NOT NULL, -- older than the project keeps
+  dropped_erased   INTEGER NOT NULL, -- of somebody who was erased
+  changed_values_cut      INTEGER NOT NULL, -- of stored and duplicates: rows that lost something
+  changed_keys_over_limit INTEGER NOT NULL,
+  changed_keys_sensitive  INTEGER NOT NULL,
+  changed_times_replaced  INTEGER NOT NULL,
+  removed_erased   INTEGER NOT NULL, -- events that went later
+  removed_expired  INTEGER NOT NULL,
+  removed_undone   INTEGER NOT NULL,
+  removed_deleted  INTEGER NOT NULL,
+  refused_bad_key  INTEGER NOT NULL, -- requests that were answered 4xx or 5xx with nothing read
+  refused_not_json INTEGER NOT NULL,
+  refused_bad_request INTEGER NOT NULL,
+  refused_too_large   INTEGER NOT NULL,
+  refused_quota    INTEGER NOT NULL,
+  refused_timeout  INTEGER NOT NULL,
+  refused_unavailable INTEGER NOT NULL,
+  PRIMARY KEY (project_id, day, door)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE problems ( -- why rows were dropped and requests refused; the 200 last seen of a project. Never a value.
+  id          INTEGER PRIMARY KEY,
+  project_id  INTEGER NOT NULL, -- 0: none
+  door        TEXT    NOT NULL,
+  reason      TEXT    NOT NULL,
+  event_name  TEXT    NOT NULL, -- '' where none is known
+  sdk         TEXT    NOT NULL,
+  sdk_version TEXT    NOT NULL,
+  key_hint    TEXT    NOT NULL, -- first characters of an unknown key
+  count       INTEGER NOT NULL,
+  first_at    INTEGER NOT NULL, -- epoch ms
+  last_at     INTEGER NOT NULL, -- epoch ms
+  UNIQUE (project_id, door, reason, event_name, sdk, sdk_version, key_hint)
+) STRICT;
+
 -- How far `drengr import` has come in each file, so that a killed run goes on where it stopped.
 CREATE TABLE import_progress (
   project_id INTEGER NOT NULL REFERENCES projects (id),
@@ -141,3 +193,21 @@ FROM semantic_events AS e
 JOIN projects AS p ON p.id = e.project_id
 JOIN event_names AS n ON n.id = e.name_id
 JOIN origins AS o ON o.id = e.origin_id;
+
+-- received = stored + duplicates + dropped; stored - removed = the events of that day and door.
+CREATE VIEW ledger AS
+SELECT
+  ifnull(p.uuid, '-') AS project,
+  date(l.day * 86400, 'unixepoch') AS day, -- UTC day of received_at
+  l.door, l.received, l.stored, l.duplicates,
+  l.dropped_unreadable + l.dropped_no_name + l.dropped_no_id + l.dropped_bad_time + l.dropped_too_old + l.dropped_erased AS dropped,
+  l.removed_erased + l.removed_expired + l.removed_undone + l.removed_deleted AS removed,
+  l.refused_bad_key + l.refused_not_json + l.refused_bad_request + l.refused_too_large
+    + l.refused_quota + l.refused_timeout + l.refused_unavailable AS refused,
+  l.dropped_unreadable, l.dropped_no_name, l.dropped_no_id, l.dropped_bad_time, l.dropped_too_old, l.dropped_erased,
+  l.changed_values_cut, l.changed_keys_over_limit, l.changed_keys_sensitive, l.changed_times_replaced,
+  l.removed_erased, l.removed_expired, l.removed_undone, l.removed_deleted,
+  l.refused_bad_key, l.refused_not_json, l.refused_bad_request, l.refused_too_large,
+  l.refused_quota, l.refused_timeout, l.refused_unavailable,
+  l.first_id, l.last_id, l.last_received_at
+FROM ledger_days AS l LEFT JOIN projects AS p ON p.id = l.project_id;

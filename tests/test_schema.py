@@ -43,8 +43,8 @@ def test_the_services_file_is_schema_sql_statement_by_statement(store, plain):
 
 def test_no_other_file_holds_ddl():
     package = SCHEMA.parent / "drengr"
-    holders = [path.name for path in package.rglob("*.py") if "CREATE TABLE" in path.read_text().upper()]
-    assert holders == []
+    holders = [path for path in package.rglob("*.py") if "CREATE TABLE" in path.read_text().upper()]
+    assert [path.name for path in holders if path.parent.name != "migrations"] == []
 
 
 def test_every_table_is_strict(plain):

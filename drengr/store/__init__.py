@@ -2,18 +2,32 @@
 `results` and one exception, StoreError; only the folders below know SQL, connections and where the data lies.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
 from drengr.store.errors import Busy, DatabaseError, StoreError, UnknownProject
-from drengr.store.results import Added, Counted, Key, NewProject, Progress, Project, WrongTotal
+from drengr.store.results import (
+    NO_PROJECT,
+    Account,
+    Added,
+    Counted,
+    Key,
+    LedgerDay,
+    NewProject,
+    Problem,
+    Progress,
+    Project,
+    WrongAccount,
+    WrongTotal,
+)
 
 __all__ = [
-    "Added", "Busy", "Counted", "DatabaseError", "Key", "NewProject", "Progress", "Project", "Store", "StoreError",
-    "UnknownProject", "WrongTotal", "open_store",
+    "NO_PROJECT", "Account", "Added", "Busy", "Counted", "DatabaseError", "Key", "LedgerDay", "NewProject",
+    "Problem", "Progress", "Project", "Store", "StoreError", "UnknownProject", "WrongAccount", "WrongTotal",
+    "open_store",
 ]  # fmt: skip
 
 
@@ -51,9 +65,12 @@ class Store(Protocol):
 
     # Events -----------------------------------------------------------------------------------------------------------
 
-    def add(self, project_id: int, events: list[Event], *, metered: bool = False) -> Added:
+    def add(
+        self, project_id: int, events: list[Event], account: Account | None = None, *, metered: bool = False
+    ) -> Added:
         """Store the events that are not here yet; the first copy of an event_id stays.
 
+        account  what the rows were that these events come from, for the ledger; None: an event a row, all good
         metered  count what is stored against the project's daily quota
         """
 
@@ -63,6 +80,7 @@ class Store(Protocol):
         events: list[Event],
         file_key: str | None = None,
         progress: Callable[[Added], Progress] | None = None,
+        account: Account | None = None,
     ) -> Added:
         """As add, with more patience; the file's progress is kept in the same transaction."""
 
@@ -77,6 +95,23 @@ class Store(Protocol):
 
     def count(self, project_id: int, query: CountQuery) -> Counted:
         """The number of events in the window, and how they spread over days or names."""
+
+    # The ledger -------------------------------------------------------------------------------------------------------
+
+    def note(self, counted: Mapping[tuple[int, int, str], Mapping[str, int]], problems: list[Problem]) -> None:
+        """Add to the ledger what brought no event: by (project, UTC day, door) the columns, {"refused_bad_key": 3}."""
+
+    def ledger(self, project_id: int | None, first_day: int, last_day: int) -> list[LedgerDay]:
+        """The lines of these days, inclusive, by project, day and door; None: all projects and NO_PROJECT."""
+
+    def problems(self, project_id: int | None) -> list[Problem]:
+        """What was dropped and refused, last seen first; None: of all projects and of none."""
+
+    def wrong_accounts(self) -> list[WrongAccount]:
+        """Every line of the ledger that does not fit the events, or whose sum does not come out."""
+
+    def repair_accounts(self) -> None:
+        """Make every line say what is there."""
 
     # The database itself ----------------------------------------------------------------------------------------------
 

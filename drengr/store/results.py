@@ -1,7 +1,9 @@
 """What a store answers: plain values, the same from every store."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
+from drengr.events.outcomes import CHANGED, DROPPED, REFUSED, REMOVED
 from drengr.events.times import DAY_MS, HOUR_MS, iso_text
 
 
@@ -75,3 +77,75 @@ class WrongTotal(NamedTuple):
             f'{self.unit} {when}, project {self.project}, event "{self.event_name}":'
             f" total {self.kept}, {counted} {self.counted}"
         )
+
+
+NO_PROJECT = 0  # what belongs to no project: requests with an unknown key, or none
+
+
+class Account(NamedTuple):
+    """What the rows of one request were, but for how many are stored and how many were here already."""
+
+    door: str  # one of events.outcomes.DOORS
+    received: int  # rows as they came, counted before they were read
+    dropped: Mapping[str, int] = {}  # by reason, see events.outcomes.DROPPED
+    changed: Mapping[str, int] = {}  # see events.outcomes.CHANGED
+
+
+class LedgerDay(NamedTuple):
+    """One line of the ledger: what came to a project through a door on a UTC day, and what became of it."""
+
+    project_id: int  # or NO_PROJECT
+    day: int  # since 1970
+    door: str
+    first_id: int | None  # of its events
+    last_id: int | None
+    last_received_at: int | None  # epoch ms
+    counts: Mapping[str, int]  # received, stored, duplicates, dropped_…, changed_…, removed_…, refused_…
+
+    def by(self, kind: str) -> dict[str, int]:
+        """The counts of one kind by reason: "dropped" | "changed" | "removed" | "refused"."""
+        reasons = {"dropped": DROPPED, "changed": CHANGED, "removed": REMOVED, "refused": REFUSED}[kind]
+        return {reason: self.counts[f"{kind}_{reason}"] for reason in reasons}
+
+
+class Problem(NamedTuple):
+    """Why rows were dropped or requests refused: one a combination of its first seven fields. Never a value."""
+
+    project_id: int  # or NO_PROJECT
+    door: str
+    reason: str
+    event_name: str  # as in contract 3.1; empty for none
+    sdk: str
+    sdk_version: str
+    key_hint: str  # of an unknown key, else empty
+    count: int
+    first_at: int  # epoch ms
+    last_at: int  # epoch ms
+
+
+class WrongAccount(NamedTuple):
+    """A line of the ledger that does not fit the events, or itself."""
+
+    project_id: int
+    project: str | None
+    day: int
+    door: str
+    kept: int  # events there should be: stored - removed
+    counted: int  # events there are
+    received: int
+    explained: int  # stored + duplicates + dropped
+
+    def __str__(self) -> str:
+        where = f"ledger {iso_text(self.day * DAY_MS)[:10]}, project {self.project or '-'}, {self.door}"
+        if self.kept != self.counted:
+            return f"{where}: {self.kept} events by its count, {self.counted} in the file"
+        return f"{where}: {self.received} rows received, {self.explained} explained"
+
+
+class Condition(NamedTuple):
+    """How the database is doing, as far as the machine can tell."""
+
+    bytes: Mapping[str, int]  # by file: "db", "wal"
+    disk_free_bytes: int
+    last_backup_at: int  # epoch ms; 0: never
+    network_share: str | None  # the type of the network file system it lies on

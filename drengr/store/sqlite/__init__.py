@@ -2,7 +2,7 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -13,8 +13,20 @@ from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
 from drengr.store.clock import now_ms
 from drengr.store.errors import StoreError
-from drengr.store.results import Added, Counted, Key, NewProject, Progress, Project, WrongTotal
-from drengr.store.sqlite import count, imports, projects, quota, read, totals
+from drengr.store.results import (
+    Account,
+    Added,
+    Counted,
+    Key,
+    LedgerDay,
+    NewProject,
+    Problem,
+    Progress,
+    Project,
+    WrongAccount,
+    WrongTotal,
+)
+from drengr.store.sqlite import count, imports, ledger, projects, quota, read, totals
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.group_commit import GroupCommit
 from drengr.store.sqlite.write import EventWriter
@@ -88,8 +100,10 @@ class SqliteStore:
         return quota.project_and_usage(self.database, key, now_ms)
 
     @_verb
-    def add(self, project_id: int, events: list[Event], *, metered: bool = False) -> Added:
-        return self.events.add(project_id, events, metered=metered)
+    def add(
+        self, project_id: int, events: list[Event], account: Account | None = None, *, metered: bool = False
+    ) -> Added:
+        return self.events.add(project_id, events, account, metered=metered)
 
     @_verb
     def add_history(
@@ -98,8 +112,9 @@ class SqliteStore:
         events: list[Event],
         file_key: str | None = None,
         progress: Callable[[Added], Progress] | None = None,
+        account: Account | None = None,
     ) -> Added:
-        return imports.add_history(self.events, project_id, events, file_key, progress)
+        return imports.add_history(self.events, project_id, events, account, file_key, progress)
 
     @_verb
     def progress_of(self, project_id: int, file_key: str) -> Progress | None:
@@ -121,6 +136,26 @@ class SqliteStore:
     def prove_writable(self) -> None:
         statement = "INSERT OR REPLACE INTO heartbeat (id, written_at) VALUES (1, ?)"
         self.commits.run(lambda connection: connection.execute(statement, (now_ms(),)))
+
+    @_verb
+    def note(self, counted: Mapping[tuple[int, int, str], Mapping[str, int]], problems: list[Problem]) -> None:
+        self.commits.run(lambda connection: ledger.note(connection, counted, problems))
+
+    @_verb
+    def ledger(self, project_id: int | None, first_day: int, last_day: int) -> list[LedgerDay]:
+        return ledger.days(self.database, project_id, first_day, last_day)
+
+    @_verb
+    def problems(self, project_id: int | None) -> list[Problem]:
+        return ledger.problems(self.database, project_id)
+
+    @_verb
+    def wrong_accounts(self) -> list[WrongAccount]:
+        return ledger.wrong_accounts(self.database)
+
+    @_verb
+    def repair_accounts(self) -> None:
+        self.commits.run(ledger.repair_accounts)
 
     @_verb
     def faults(self) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Any
 
 from drengr.events.event import Event
 from drengr.store.errors import Busy
-from drengr.store.results import Added, Progress
+from drengr.store.results import Account, Added, Progress
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.group_commit import GroupCommit
 from drengr.store.sqlite.write import EventWriter
@@ -25,6 +25,7 @@ def add_history(
     writer: EventWriter,
     project_id: int,
     events: list[Event],
+    account: Account | None,
     file_key: str | None,
     progress: Callable[[Added], Progress] | None,
 ) -> Added:
@@ -34,7 +35,7 @@ def add_history(
         if file_key is not None and progress is not None:
             connection.execute(_KEEP, (project_id, file_key, *progress(added)))
 
-    return _patiently(lambda: writer.add(project_id, events, also=also if file_key else None))
+    return _patiently(lambda: writer.add(project_id, events, account, also=also if file_key else None))
 
 
 def progress_of(database: Database, project_id: int, file_key: str) -> Progress | None:

@@ -5,9 +5,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from drengr.events.event import Event
+from drengr.events.outcomes import door_of
 from drengr.events.times import DAY_MS, HOUR_MS
-from drengr.store.results import Added
+from drengr.store.clock import now_ms
+from drengr.store.results import Account, Added
 from drengr.store.sqlite.group_commit import GroupCommit
+from drengr.store.sqlite.ledger import Entries
 from drengr.store.sqlite.packing import packed_event_id, packed_id
 
 _MOST_REMEMBERED = 50_000  # names and origins: a client that invents names must not fill the memory
@@ -44,17 +47,26 @@ class EventWriter:
         self._commits = commits
         self._codes: dict[tuple, int] = {}
 
-    def add(self, project_id: int, events: list[Event], *, metered: bool = False, also: Also | None = None) -> Added:
+    def add(
+        self,
+        project_id: int,
+        events: list[Event],
+        account: Account | None = None,
+        *,
+        metered: bool = False,
+        also: Also | None = None,
+    ) -> Added:
         """Store the events that are not here yet; the first copy of an event_id stays.
 
+        account  what the rows were that these events come from; None: an event a row, all of them through one door
         metered  count what is stored against the project's daily quota
         also     called in the same transaction, with the connection and what became of the events; called again when
                  that had to be rolled back because of a neighbour
         Raises   Busy, DatabaseError, sqlite3.Error, what `also` raises: then nothing is stored
         """
-        if not events and also is None:
+        if not events and also is None and not (account and account.received):
             return Added(0, 0)
-        addition = _Addition(self, project_id, events, metered, also)
+        addition = _Addition(self, project_id, events, account, metered, also)
         added = self._commits.run(addition, len(events))
         self._remember(addition.learned)
         return added
@@ -103,11 +115,18 @@ class _Addition:
     """The write of one request's events."""
 
     def __init__(
-        self, writer: EventWriter, project_id: int, events: list[Event], metered: bool, also: Also | None
+        self,
+        writer: EventWriter,
+        project_id: int,
+        events: list[Event],
+        account: Account | None,
+        metered: bool,
+        also: Also | None,
     ) -> None:
         self.writer = writer
         self.project_id = project_id
         self.events = events
+        self.account = account or Account(door_of(events[0].source) if events else "importer", len(events))
         self.metered = metered
         self.also = also
         self.learned: dict[tuple, int] = {}
@@ -118,7 +137,11 @@ class _Addition:
         inserted = _insert(connection, rows)
         if self.metered and inserted:
             _meter(connection, Counter({self._usage_day(): inserted}))
-        return self._ended(connection, Added(inserted, len(rows) - inserted))
+        added = Added(inserted, len(rows) - inserted)
+        entries = Entries()
+        self._enter(entries, added, _last_id(connection))
+        entries.write(connection)
+        return self._ended(connection, added)
 
     @staticmethod
     def together(connection: sqlite3.Connection, additions: "list[_Addition]") -> list[Added] | None:
@@ -131,10 +154,25 @@ class _Addition:
         if _insert(connection, rows) < len(rows):
             return None
         _meter(connection, usage)
+        entries, last_id = Entries(), _last_id(connection) - len(rows)
+        for addition in additions:
+            last_id += len(addition.events)
+            addition._enter(entries, Added(len(addition.events), 0), last_id)
+        entries.write(connection)
         results = [addition._ended(connection, Added(len(addition.events), 0)) for addition in additions]
         for addition in additions:  # only now: had it been undone, the new codes would mean nothing
             addition.learned = learned
         return results
+
+    def _enter(self, entries: Entries, added: Added, last_id: int) -> None:
+        """Into the ledger; `last_id` is that of the last row inserted for this write."""
+        if not (self.events or self.account.received):
+            return
+        received_at = self.events[0].received_at if self.events else now_ms()
+        key = self.project_id, received_at // DAY_MS, self.account.door
+        entries.add(key, self.account, *added)
+        if added.inserted:
+            entries.saw(key, last_id - added.inserted + 1, last_id, received_at)
 
     def _ended(self, connection: sqlite3.Connection, added: Added) -> Added:
         if self.also is not None:
@@ -177,6 +215,10 @@ def _insert(connection: sqlite3.Connection, rows: list[tuple]) -> int:
     elif inserted:
         _add_to_totals(connection, connection.execute(_JUST_INSERTED, (inserted,)))
     return inserted
+
+
+def _last_id(connection: sqlite3.Connection) -> int:
+    return connection.execute("SELECT last_insert_rowid()").fetchone()[0]
 
 
 def _add_to_totals(connection: sqlite3.Connection, inserted: Iterable[tuple[int, int, int]]) -> None:

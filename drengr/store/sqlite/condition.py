@@ -1,0 +1,69 @@
+"""How the file is doing: sizes, room, what the operator should know (contract 11)."""
+
+import os
+import shutil
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from drengr.store.results import Condition
+from drengr.store.sqlite.database import Database
+
+_NETWORK = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs", "lustre")
+_STEPS = 100_000  # of SQLite's virtual machine between two looks at the clock
+
+
+def condition(database: Database) -> Condition:
+    """Sizes and room, asked of the file system; nothing is read of the events."""
+    return Condition(
+        bytes={"db": _size(database.path), "wal": _size(database.path + "-wal")},
+        disk_free_bytes=shutil.disk_usage(os.path.dirname(database.path)).free,
+        last_backup_at=0,
+        network_share=network_share(database.path),
+    )
+
+
+def network_share(path: str) -> str | None:
+    """The type of the network file system that the path lies on, None for a local one (or an unknown system)."""
+    best, kind = "", ""
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as mounts:
+            for line in mounts:
+                left, _, right = line.partition(" - ")
+                point = left.split()[4].replace("\\040", " ")
+                inside = path == point or path.startswith(point.rstrip("/") + "/")
+                if inside and len(point) >= len(best):
+                    best, kind = point, right.split()[0]
+    except (OSError, IndexError):
+        return None
+    return kind if kind.startswith(_NETWORK) else None
+
+
+def quick_check(database: Database, seconds: float) -> list[str] | None:
+    """SQLite's own findings, at most 20; None when they were not there in time."""
+    connection = database.reading_connection()
+    with _interrupted_after(connection, seconds):
+        try:
+            return [row[0] for row in connection.execute("PRAGMA quick_check(20)") if row[0] != "ok"]
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                return None
+            raise
+
+
+@contextmanager
+def _interrupted_after(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
+    deadline = time.monotonic() + seconds
+    connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(None, _STEPS)
+
+
+def _size(path: str) -> int:
+    try:
+        return os.path.getsize(path)
+    except FileNotFoundError:
+        return 0

@@ -1,0 +1,166 @@
+"""The ledger: what became of every row that came, kept in the transaction that stores the events (contract 10)."""
+
+import sqlite3
+from collections.abc import Iterable, Mapping
+
+from drengr.events.outcomes import CHANGED, DROPPED, REFUSED, REMOVED
+from drengr.events.times import DAY_MS
+from drengr.store.results import NO_PROJECT, Account, LedgerDay, Problem, WrongAccount
+from drengr.store.sqlite.database import Database
+
+_COUNTS = (
+    "received", "stored", "duplicates",
+    *(f"dropped_{reason}" for reason in DROPPED),
+    *(f"changed_{how}" for how in CHANGED),
+    *(f"removed_{how}" for how in REMOVED),
+    *(f"refused_{reason}" for reason in REFUSED),
+)  # fmt: skip
+_AT = {name: index for index, name in enumerate(_COUNTS)}
+_KEY = "project_id, day, door"
+_ADD = f"""
+INSERT INTO ledger_days ({_KEY}, first_id, last_id, last_received_at, {", ".join(_COUNTS)})
+VALUES (?, ?, ?, ?, ?, ?, {", ".join("?" * len(_COUNTS))})
+ON CONFLICT ({_KEY}) DO UPDATE SET
+  first_id = min(ifnull(first_id, excluded.first_id), ifnull(excluded.first_id, first_id)),
+  last_id = max(ifnull(last_id, excluded.last_id), ifnull(excluded.last_id, last_id)),
+  last_received_at = max(ifnull(last_received_at, excluded.last_received_at),
+                         ifnull(excluded.last_received_at, last_received_at)),
+  {", ".join(f"{name} = {name} + excluded.{name}" for name in _COUNTS)}
+"""
+_ADD_PROBLEM = """
+INSERT INTO problems (project_id, door, reason, event_name, sdk, sdk_version, key_hint, count, first_at, last_at)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (project_id, door, reason, event_name, sdk, sdk_version, key_hint) DO UPDATE SET
+  count = count + excluded.count, first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)
+"""
+_MOST_PROBLEMS = 200  # of a project, and of no project
+_FORGET_PROBLEMS = """
+DELETE FROM problems WHERE project_id = ?1 AND rowid NOT IN (
+  SELECT rowid FROM problems WHERE project_id = ?1 ORDER BY last_at DESC, rowid DESC LIMIT ?2)
+"""
+
+Key = tuple[int, int, str]  # project, UTC day since 1970, door
+
+
+class Entries:
+    """What is to be added to the ledger by one transaction: one line a (project, day, door), however many requests."""
+
+    def __init__(self) -> None:
+        self._counts: dict[Key, list[int]] = {}
+        self._ids: dict[Key, tuple[int, int, int]] = {}
+
+    def add(self, key: Key, account: Account, stored: int, duplicates: int) -> None:
+        """Count one request's rows, and what became of them."""
+        counts = self._of(key)
+        counts[0] += account.received
+        counts[1] += stored
+        counts[2] += duplicates
+        for reason, rows in account.dropped.items():
+            counts[_AT[f"dropped_{reason}"]] += rows
+        for how, rows in account.changed.items():
+            counts[_AT[f"changed_{how}"]] += rows
+
+    def add_named(self, key: Key, counted: Mapping[str, int]) -> None:
+        """Count by column, such as {"refused_bad_key": 3}."""
+        counts = self._of(key)
+        for name, number in counted.items():
+            counts[_AT[name]] += number
+
+    def saw(self, key: Key, first_id: int, last_id: int, received_at: int) -> None:
+        """Note the ids of rows just inserted, and when they were received."""
+        first, last, at = self._ids.get(key, (first_id, last_id, received_at))
+        self._ids[key] = min(first, first_id), max(last, last_id), max(at, received_at)
+
+    def write(self, connection: sqlite3.Connection) -> None:
+        """Add them, in the caller's transaction."""
+        if self._counts:
+            rows = [(*key, *self._ids.get(key, (None, None, None)), *counts) for key, counts in self._counts.items()]
+            connection.executemany(_ADD, rows)
+
+    def _of(self, key: Key) -> list[int]:
+        counts = self._counts.get(key)
+        if counts is None:
+            counts = self._counts[key] = [0] * len(_COUNTS)
+        return counts
+
+
+def note(
+    connection: sqlite3.Connection, counted: Mapping[Key, Mapping[str, int]], problems: Iterable[Problem]
+) -> None:
+    """Add what was counted in memory: refusals, requests of which nothing was to be stored, and their problems."""
+    known = {row[0] for row in connection.execute("SELECT id FROM projects")} | {NO_PROJECT}
+    entries = Entries()
+    for key, counts in counted.items():
+        if key[0] in known:  # else the project is gone
+            entries.add_named(key, counts)
+    entries.write(connection)
+    seen = [problem for problem in problems if problem.project_id in known]
+    connection.executemany(_ADD_PROBLEM, seen)
+    for project_id in {problem.project_id for problem in seen}:
+        connection.execute(_FORGET_PROBLEMS, (project_id, _MOST_PROBLEMS))
+
+
+def days(database: Database, project_id: int | None, first_day: int, last_day: int) -> list[LedgerDay]:
+    """The ledger's lines of these days, inclusive, by project, day and door; None: all projects and NO_PROJECT."""
+    rows = database.read(
+        f"SELECT {_KEY}, first_id, last_id, last_received_at, {', '.join(_COUNTS)} FROM ledger_days"
+        " WHERE ifnull(project_id = ?, 1) AND day BETWEEN ? AND ? ORDER BY project_id, day, door",
+        (project_id, first_day, last_day),
+    )
+    return [LedgerDay(*row[:6], dict(zip(_COUNTS, row[6:], strict=True))) for row in rows]
+
+
+def problems(database: Database, project_id: int | None) -> list[Problem]:
+    """The problems of a project, last seen first; None: of all projects and of none."""
+    rows = database.read(
+        "SELECT project_id, door, reason, event_name, sdk, sdk_version, key_hint, count, first_at, last_at"
+        " FROM problems WHERE ifnull(project_id = ?, 1) ORDER BY last_at DESC, rowid DESC",
+        (project_id,),
+    )
+    return [Problem(*row) for row in rows]
+
+
+_COUNTED = f"""
+SELECT e.project_id, e.received_at / {DAY_MS} AS day,
+  CASE o.source WHEN 'amplitude_http' THEN 'acceptor' WHEN 'admin' THEN 'admin' ELSE 'importer' END AS door,
+  count(*) AS events, min(e.id) AS first_id, max(e.id) AS last_id, max(e.received_at) AS last_at
+FROM semantic_events AS e JOIN origins AS o ON o.id = e.origin_id GROUP BY 1, 2, 3
+"""
+_DROPS = " + ".join(f"l.dropped_{reason}" for reason in DROPPED)
+_REMOVALS = " + ".join(f"l.removed_{how}" for how in REMOVED)
+_WRONG = f"""
+WITH c AS ({_COUNTED})
+SELECT l.project_id, p.name, l.day, l.door, l.stored - ({_REMOVALS}), ifnull(c.events, 0),
+  l.received, l.stored + l.duplicates + ({_DROPS})
+FROM ledger_days AS l LEFT JOIN c USING (project_id, day, door) LEFT JOIN projects AS p ON p.id = l.project_id
+WHERE l.stored - ({_REMOVALS}) <> ifnull(c.events, 0) OR l.received <> l.stored + l.duplicates + ({_DROPS})
+UNION ALL
+SELECT c.project_id, p.name, c.day, c.door, 0, c.events, 0, 0
+FROM c JOIN projects AS p ON p.id = c.project_id
+WHERE NOT EXISTS (SELECT 1 FROM ledger_days AS l WHERE (l.project_id, l.day, l.door) = (c.project_id, c.day, c.door))
+ORDER BY 1, 3, 4
+"""
+# An older file's earlier days, and lines that are missing: every event was received and stored.
+FILL = f"""
+INSERT INTO ledger_days ({_KEY}, first_id, last_id, last_received_at, {", ".join(_COUNTS)})
+SELECT project_id, day, door, first_id, last_id, last_at, events, events, {", ".join("0" * (len(_COUNTS) - 2))}
+FROM ({_COUNTED}) WHERE true
+ON CONFLICT ({_KEY}) DO NOTHING
+"""
+_MEND = f"""
+UPDATE ledger_days AS l SET stored = stored + ?4, received = stored + ?4 + duplicates + {_DROPS}
+WHERE project_id = ?1 AND day = ?2 AND door = ?3
+"""
+
+
+def wrong_accounts(database: Database) -> list[WrongAccount]:
+    """Every line whose events are not those in the file, or whose sum does not come out; one look at one state."""
+    return [WrongAccount(*row) for row in database.read(_WRONG)]
+
+
+def repair_accounts(connection: sqlite3.Connection) -> None:
+    """Make every line say what is in the file; one reading of all events, in the caller's transaction."""
+    connection.execute(FILL)
+    for wrong in [WrongAccount(*row) for row in connection.execute(_WRONG)]:
+        key = wrong.project_id, wrong.day, wrong.door
+        connection.execute(_MEND, (*key, wrong.counted - wrong.kept))
