@@ -3,6 +3,20 @@
 
 PRAGMA application_id = 1146244466; -- tells our file from any other SQLite file
 
+-- The database itself. -------------------------------------------------------------------------------------------------
+
+CREATE TABLE identity ( -- one row
+  id          INTEGER PRIMARY KEY CHECK (id = 1),
+  database_id TEXT    NOT NULL -- made at random with the file; its copies and backups have the same
+) STRICT;
+
+INSERT INTO identity (id, database_id) VALUES (1, lower(hex(randomblob(16))));
+
+CREATE TABLE rules ( -- the settings that shape events, as `drengr serve` last ran with them; commands use these
+  setting TEXT PRIMARY KEY, -- DRENGR_ALLOWED_KEYS, DRENGR_SENSITIVE_WORDS, …
+  value   TEXT NOT NULL     -- as in the environment
+) STRICT, WITHOUT ROWID;
+
 -- Who owns events. -----------------------------------------------------------------------------------------------------
 
 CREATE TABLE projects (

@@ -1,6 +1,7 @@
 """schema.sql is the only DDL: what it promises, and how a file comes to it: contract 2, the house's rules."""
 
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -251,6 +252,45 @@ def test_a_file_whose_maker_died_before_the_migrations_were_noted_is_taken(datab
         connection.executescript(SCHEMA.read_text())
     SqliteStore(str(database_path)).close()
     assert all(applied(database_path).values())
+
+
+FIRST = Path(__file__).parent / "data/schemas/0001.sql"
+
+
+@pytest.fixture
+def first_version(tmp_path) -> Path:
+    """A file as the first version made it, with a project, a key, a name and an event."""
+    path = tmp_path / "first.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("PRAGMA journal_mode = wal;" + FIRST.read_text())
+        for statement in (PROJECT, KEY, NAME, ORIGIN, EVENT):
+            connection.execute(statement)
+        connection.execute("CREATE TABLE schema_migration (id INTEGER PRIMARY KEY, name TEXT UNIQUE, applied TEXT)")
+        connection.execute("INSERT INTO schema_migration VALUES (1, '0001_initial', '2026-11-01 00:00:00')")
+        connection.commit()
+    return path
+
+
+def shape(connection) -> dict[str, list]:
+    """Tables, their columns, keys and indexes, views and triggers, apart from blanks, comments and quotes."""
+    found = {}
+    for kind, name, table, sql in definitions(connection):
+        bare = re.sub(r"--[^\n]*", "", sql or "").replace('"', "")
+        found[name] = [kind, table, re.sub(r"\s+", " ", bare).strip(" ;")]
+        if kind == "table":
+            for pragma in ("table_xinfo", "foreign_key_list", "index_list"):
+                found[name].append(connection.execute(f"PRAGMA {pragma}({name})").fetchall())
+    return found
+
+
+def test_a_migrated_file_is_the_same_as_a_new_one(first_version, plain):
+    SqliteStore(str(first_version)).close()
+    with closing(sqlite3.connect(first_version)) as migrated:
+        assert shape(migrated) == shape(plain)
+        assert migrated.execute("PRAGMA foreign_key_check").fetchall() == []
+        assert migrated.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert migrated.execute("SELECT id, event_name, event_id FROM events").fetchall() == [(1, "e", "a")]
+        assert migrated.execute("SELECT length(database_id) FROM identity").fetchall() == [(32,)]
 
 
 OPEN = "import sys; from drengr.store.sqlite import SqliteStore; SqliteStore(sys.argv[1]).close()"

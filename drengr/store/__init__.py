@@ -13,6 +13,7 @@ from drengr.store.results import (
     NO_PROJECT,
     Account,
     Added,
+    Arrivals,
     Counted,
     Key,
     LedgerDay,
@@ -25,7 +26,7 @@ from drengr.store.results import (
 )
 
 __all__ = [
-    "NO_PROJECT", "Account", "Added", "Busy", "Counted", "DatabaseError", "Key", "LedgerDay", "NewProject",
+    "NO_PROJECT", "Account", "Added", "Arrivals", "Busy", "Counted", "DatabaseError", "Key", "LedgerDay", "NewProject",
     "Problem", "Progress", "Project", "Store", "StoreError", "UnknownProject", "WrongAccount", "WrongTotal",
     "open_store",
 ]  # fmt: skip
@@ -96,6 +97,18 @@ class Store(Protocol):
     def count(self, project_id: int, query: CountQuery) -> Counted:
         """The number of events in the window, and how they spread over days or names."""
 
+    def last_id(self) -> int:
+        """The id of the event stored last, of whatever project; 0 when there is none."""
+
+    def arrivals(self, project_id: int, after_id: int, query: PageQuery) -> Arrivals:
+        """The first `query.limit` events stored after that id, in the order of storing; the query's times do not count.
+
+        after_id  `seen_id` of the last look, or last_id() at the first
+        """
+
+    def names_near(self, project_id: int, name: str) -> list[str]:
+        """Up to three event names of the project that look like this one, the most alike first."""
+
     # The ledger -------------------------------------------------------------------------------------------------------
 
     def note(self, counted: Mapping[tuple[int, int, str], Mapping[str, int]], problems: list[Problem]) -> None:
@@ -113,7 +126,18 @@ class Store(Protocol):
     def repair_accounts(self) -> None:
         """Make every line say what is there."""
 
+    # Settings that shape events ---------------------------------------------------------------------------------------
+
+    def rules(self) -> dict[str, str]:
+        """The settings that shape events, by name, as they were last saved; empty when they never were."""
+
+    def save_rules(self, wanted: dict[str, str]) -> None:
+        """These and no others, from now on. Nothing is written when they are there already."""
+
     # The database itself ----------------------------------------------------------------------------------------------
+
+    def database_id(self) -> str:
+        """32 hex digits, made at random with the database; its copies and backups have the same."""
 
     folder: str  # where large uploads may lie while they are read
 

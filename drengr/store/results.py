@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from drengr.admin.shown import StoredEvent
 from drengr.events.outcomes import CHANGED, DROPPED, REFUSED, REMOVED
 from drengr.events.times import DAY_MS, HOUR_MS, iso_text
 
@@ -39,6 +40,13 @@ class Added(NamedTuple):
 
     inserted: int
     duplicates: int
+
+
+class Arrivals(NamedTuple):
+    """What was stored after an id, oldest first, and where to look on from."""
+
+    events: list[StoredEvent]
+    seen_id: int  # every event up to this id was looked at
 
 
 class Counted(NamedTuple):

@@ -16,6 +16,7 @@ from drengr.store.errors import StoreError
 from drengr.store.results import (
     Account,
     Added,
+    Arrivals,
     Counted,
     Key,
     LedgerDay,
@@ -26,7 +27,7 @@ from drengr.store.results import (
     WrongAccount,
     WrongTotal,
 )
-from drengr.store.sqlite import count, imports, ledger, projects, quota, read, totals
+from drengr.store.sqlite import count, imports, ledger, projects, quota, read, rules, totals
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.group_commit import GroupCommit
 from drengr.store.sqlite.write import EventWriter
@@ -131,6 +132,30 @@ class SqliteStore:
     @_verb
     def count(self, project_id: int, query: CountQuery) -> Counted:
         return count.count_events(self.database, project_id, query)
+
+    @_verb
+    def arrivals(self, project_id: int, after_id: int, query: PageQuery) -> Arrivals:
+        return read.arrivals(self.database, project_id, after_id, query)
+
+    @_verb
+    def last_id(self) -> int:
+        return read.last_id(self.database)
+
+    @_verb
+    def names_near(self, project_id: int, name: str) -> list[str]:
+        return read.names_near(self.database, project_id, name)
+
+    @_verb
+    def database_id(self) -> str:
+        return rules.database_id(self.database)
+
+    @_verb
+    def rules(self) -> dict[str, str]:
+        return rules.rules(self.database)
+
+    @_verb
+    def save_rules(self, wanted: dict[str, str]) -> None:
+        rules.save_rules(self.database, self.commits, wanted)
 
     @_verb
     def prove_writable(self) -> None:

@@ -1,7 +1,10 @@
 """The log, newest first, a page at a time (contract 6)."""
 
+from difflib import get_close_matches
+
 from drengr.admin.questions import PageQuery
 from drengr.admin.shown import StoredEvent
+from drengr.store.results import Arrivals
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.packing import packed_id, plain_id
 
@@ -16,6 +19,20 @@ WHERE {filters} AND {place}
 ORDER BY e.occurred_at DESC, e.id DESC
 LIMIT ?
 """
+
+# In the order of storing. The + keeps the planner off every index but the row's own number.
+_ARRIVALS = """
+SELECT e.id, e.event_id, n.name, o.source, e.install_id, e.external_id, e.session_id,
+       e.occurred_at, e.received_at, e.dims, e.measures, e.properties
+FROM semantic_events AS e
+CROSS JOIN event_names AS n NOT INDEXED ON n.id = e.name_id
+CROSS JOIN origins AS o NOT INDEXED ON o.id = e.origin_id
+WHERE e.id > ? AND e.id <= ? AND {filters}
+ORDER BY e.id
+LIMIT ?
+"""
+_NEAR = 3
+_MOST_COMPARED = 10_000  # names: comparing more would take longer than anybody waits
 
 # A row-value comparison (occurred_at, id) < (?, ?) would say the same in one, but SQLite searches an index by its first
 # half only: it would walk through every earlier row of that millisecond, 100,000 of them after an import of dates.
@@ -64,6 +81,30 @@ def page_statements(database: Database, project_id: int, query: PageQuery) -> li
         places.insert(0, (_SAME_MILLISECOND, query.before))
     words = " AND ".join(filters)
     return [(_PAGE.format(filters=words, place=place), (*filters.values(), *bounds)) for place, bounds in places]
+
+
+def arrivals(database: Database, project_id: int, after_id: int, query: PageQuery) -> Arrivals:
+    """The first `query.limit` events stored after that id, in the order of storing; the query's times do not count."""
+    newest = last_id(database)
+    filters: list[tuple[str, object]] = [("+e.project_id = ?", project_id)]
+    filters += [("+e.external_id = ?", packed_id(who)) for who in (query.user_id, query.external_id) if who is not None]
+    asked = (("n.name", query.event_name), ("+e.install_id", packed_id(query.install_id)), ("o.source", query.source))
+    filters += [(f"{column} = ?", value) for column, value in asked if value is not None]
+    statement = _ARRIVALS.format(filters=" AND ".join(words for words, _ in filters))
+    rows = database.read(statement, (after_id, newest, *(value for _, value in filters), query.limit))
+    return Arrivals([_plain(row) for row in rows], rows[-1][0] if len(rows) == query.limit else max(newest, after_id))
+
+
+def last_id(database: Database) -> int:
+    """The id of the event stored last; 0 when there is none."""
+    return database.read("SELECT ifnull(max(id), 0) FROM semantic_events")[0][0]
+
+
+def names_near(database: Database, project_id: int, name: str) -> list[str]:
+    """Up to three event names of the project that look like this one, the most alike first."""
+    statement = "SELECT name FROM event_names WHERE project_id = ? AND name <> ? ORDER BY id DESC LIMIT ?"
+    names = [row[0] for row in database.read(statement, (project_id, name, _MOST_COMPARED))]
+    return get_close_matches(name, names, _NEAR)
 
 
 def name_code(database: Database, project_id: int, name: str) -> int | None:

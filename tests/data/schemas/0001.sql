@@ -1,0 +1,143 @@
+-- Drengr's database, all of it. One SQLite file, WAL mode.
+-- Times are epoch milliseconds UTC. To ask questions of the file, start from the view `events` at the end.
+
+PRAGMA application_id = 1146244466; -- tells our file from any other SQLite file
+
+-- Who owns events. -----------------------------------------------------------------------------------------------------
+
+CREATE TABLE projects (
+  id         INTEGER PRIMARY KEY,
+  uuid       TEXT    NOT NULL UNIQUE CHECK (length(uuid) = 36), -- the :projectId of the admin URLs
+  name       TEXT    NOT NULL UNIQUE CHECK (name <> ''),
+  created_at INTEGER NOT NULL                                   -- epoch ms
+) STRICT;
+
+CREATE TABLE api_keys (
+  id         INTEGER PRIMARY KEY,
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  kind       TEXT    NOT NULL CHECK (kind IN ('publishable', 'secret')),
+  key_hash   BLOB    NOT NULL UNIQUE CHECK (length(key_hash) = 32), -- sha256; no key itself is stored
+  hint       TEXT    NOT NULL,                                      -- its first characters, for lists
+  created_at INTEGER NOT NULL,                                      -- epoch ms
+  revoked_at INTEGER                                                -- epoch ms, null while it is good
+) STRICT;
+
+-- Words that repeat in every event, stored once. -----------------------------------------------------------------------
+
+CREATE TABLE event_names (
+  id         INTEGER PRIMARY KEY,
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  name       TEXT    NOT NULL,
+  UNIQUE (project_id, name)
+) STRICT;
+
+CREATE TABLE origins ( -- the way an event came in
+  id          INTEGER PRIMARY KEY,
+  source      TEXT    NOT NULL CHECK (source <> ''), -- amplitude_http, amplitude, mixpanel, posthog, ga4, generic, admin
+  app_package TEXT                                   -- from the import envelope, else null
+) STRICT;
+
+CREATE UNIQUE INDEX origin_by_source_and_package ON origins (source, ifnull(app_package, ''), app_package IS NULL);
+
+-- The events. ----------------------------------------------------------------------------------------------------------
+-- The three ids are "packed": a canonical lower-case UUID lies as its 16 bytes, a lower-case sha256 in event_id as its 32,
+-- anything else as text. That makes the dedup index half as large. The view `events` shows them as they were sent. No CHECK
+-- holds the types of the ANY columns: four of them doubled the time of an insert.
+
+CREATE TABLE semantic_events (
+  id          INTEGER PRIMARY KEY, -- grows in commit order
+  project_id  INTEGER NOT NULL REFERENCES projects (id),
+  event_id    ANY,             -- dedup key, packed; null: never a repeat
+  name_id     INTEGER NOT NULL REFERENCES event_names (id),
+  origin_id   INTEGER NOT NULL REFERENCES origins (id),
+  install_id  ANY,             -- anonymous or device id, packed
+  external_id ANY,             -- user id, packed
+  session_id  ANY,             -- integer or text as sent, null for none
+  occurred_at INTEGER NOT NULL,    -- epoch ms
+  received_at INTEGER NOT NULL,    -- epoch ms
+  dims        TEXT    NOT NULL,    -- JSON object, every value a string
+  measures    TEXT    NOT NULL,    -- JSON object, every value a finite number
+  properties  TEXT                 -- JSON object as posted at the admin door, null elsewhere
+) STRICT;
+
+-- Is this event already here?
+CREATE UNIQUE INDEX event_by_dedup_id ON semantic_events (project_id, event_id) WHERE event_id IS NOT NULL;
+-- What happened in a project, newest first? (id, the rowid, is the last column of every index)
+CREATE INDEX events_by_time ON semantic_events (project_id, occurred_at);
+-- When did this happen?
+CREATE INDEX events_by_name_and_time ON semantic_events (name_id, occurred_at);
+-- What did one user do? Answered through events_by_time: an index on external_id more than halves the pace of inserts into
+-- millions of rows, because users arrive in no order. Who asks that often can have it all the same, and every query uses it:
+-- CREATE INDEX events_by_user_and_time ON semantic_events (project_id, external_id, occurred_at);
+
+-- Totals, kept in the transaction that stores the events: counts need not read them. -----------------------------------
+
+CREATE TABLE day_totals (
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  day        INTEGER NOT NULL, -- occurred_at / 86,400,000, rounded down
+  name_id    INTEGER NOT NULL REFERENCES event_names (id),
+  events     INTEGER NOT NULL CHECK (events >= 0),
+  PRIMARY KEY (project_id, day, name_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE hour_totals (
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  hour       INTEGER NOT NULL, -- occurred_at / 3,600,000, rounded down
+  name_id    INTEGER NOT NULL REFERENCES event_names (id),
+  events     INTEGER NOT NULL CHECK (events >= 0),
+  PRIMARY KEY (project_id, hour, name_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE live_usage ( -- what the daily quota is measured by
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  day        INTEGER NOT NULL, -- received_at / 86,400,000
+  events     INTEGER NOT NULL CHECK (events >= 0),
+  PRIMARY KEY (project_id, day)
+) STRICT, WITHOUT ROWID;
+
+-- How far `drengr import` has come in each file, so that a killed run goes on where it stopped.
+CREATE TABLE import_progress (
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  file_key   TEXT    NOT NULL, -- sha256 of what identifies the file and the way it is read
+  rows       INTEGER NOT NULL CHECK (rows = imported + skipped + duplicates), -- rows read and stored so far
+  imported   INTEGER NOT NULL,
+  skipped    INTEGER NOT NULL,
+  duplicates INTEGER NOT NULL,
+  reasons    TEXT    NOT NULL, -- JSON array: why the first rows were skipped
+  PRIMARY KEY (project_id, file_key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE heartbeat ( -- what /healthz writes to prove that the file can be written
+  id         INTEGER PRIMARY KEY CHECK (id = 1),
+  written_at INTEGER NOT NULL -- epoch ms
+) STRICT;
+
+-- For people. ----------------------------------------------------------------------------------------------------------
+
+CREATE VIEW events AS
+SELECT
+  e.id,
+  p.uuid AS project,
+  CASE WHEN typeof(e.event_id) <> 'blob' THEN e.event_id
+    WHEN length(e.event_id) = 32 THEN lower(hex(e.event_id))
+    ELSE lower(substr(hex(e.event_id), 1, 8) || '-' || substr(hex(e.event_id), 9, 4) || '-' || substr(hex(e.event_id), 13, 4)
+      || '-' || substr(hex(e.event_id), 17, 4) || '-' || substr(hex(e.event_id), 21)) END AS event_id,
+  n.name AS event_name,
+  o.source,
+  o.app_package,
+  CASE WHEN typeof(e.install_id) <> 'blob' THEN e.install_id
+    ELSE lower(substr(hex(e.install_id), 1, 8) || '-' || substr(hex(e.install_id), 9, 4) || '-' || substr(hex(e.install_id), 13, 4)
+      || '-' || substr(hex(e.install_id), 17, 4) || '-' || substr(hex(e.install_id), 21)) END AS install_id,
+  CASE WHEN typeof(e.external_id) <> 'blob' THEN e.external_id
+    ELSE lower(substr(hex(e.external_id), 1, 8) || '-' || substr(hex(e.external_id), 9, 4) || '-' || substr(hex(e.external_id), 13, 4)
+      || '-' || substr(hex(e.external_id), 17, 4) || '-' || substr(hex(e.external_id), 21)) END AS external_id,
+  e.session_id,
+  e.occurred_at,
+  e.received_at,
+  e.dims,
+  e.measures,
+  e.properties
+FROM semantic_events AS e
+JOIN projects AS p ON p.id = e.project_id
+JOIN event_names AS n ON n.id = e.name_id
+JOIN origins AS o ON o.id = e.origin_id;
