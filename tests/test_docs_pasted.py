@@ -12,7 +12,7 @@ from contextlib import closing
 
 import pytest
 
-from tests.pages import EVERYTHING, blocks, section
+from tests.pages import blocks, section
 from tests.service import Service
 
 CURL_NEEDED = pytest.mark.skipif(not shutil.which("curl"), reason="This machine has no curl.")
@@ -105,11 +105,3 @@ def test_the_curls_for_whole_files_import(service, text):
     for curl in whole[1:]:
         answer = json.loads(pasted(service, whole[0] + curl.replace("curl ", "curl -s ")))
         assert (answer["imported"] + answer["duplicates"], answer["skipped"], answer["files"]) == (1, 0, 1), curl
-
-
-def test_the_questions_to_the_file_have_answers(service):
-    queries = re.findall(r'(?s)sqlite3 -readonly drengr\.db "(.*?)"\n', "\n".join(blocks(EVERYTHING, "sh")))
-    assert len(queries) >= 4
-    with closing(sqlite3.connect(f"file:{service.database}?mode=ro", uri=True)) as connection:
-        for query in queries:
-            connection.execute(query).fetchall()
