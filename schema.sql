@@ -214,7 +214,8 @@ SELECT
   ifnull(p.uuid, '-') AS project,
   date(l.day * 86400, 'unixepoch') AS day, -- UTC day of received_at
   l.door, l.received, l.stored, l.duplicates,
-  l.dropped_unreadable + l.dropped_no_name + l.dropped_no_id + l.dropped_bad_time + l.dropped_too_old + l.dropped_erased AS dropped,
+  l.dropped_unreadable + l.dropped_no_name + l.dropped_no_id + l.dropped_bad_time + l.dropped_too_old
+    + l.dropped_erased AS dropped,
   l.removed_erased + l.removed_expired + l.removed_undone + l.removed_deleted AS removed,
   l.refused_bad_key + l.refused_not_json + l.refused_bad_request + l.refused_too_large
     + l.refused_quota + l.refused_timeout + l.refused_unavailable AS refused,

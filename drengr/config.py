@@ -71,6 +71,8 @@ SETTINGS = (
             "a second for its turn and is answered 503.", _between(1, 1000)),
     Setting("DRENGR_BODY_SECONDS", "30", "seconds", "Time a client has to send its headers and, apart from whole "
             "files, its body.", _between(1, 3600)),
+    Setting("DRENGR_METRICS_TOKEN", "", "text", "Opens /metrics to whoever sends it as a Bearer token; without it "
+            "there is no such page.", str.strip),
     Setting("DRENGR_MAX_LINE_BYTES", "8388608", "bytes", "Longest row of an imported file; a longer one is skipped.",
             _between(1024, 2**30)),
     Setting("DRENGR_MAX_FILE_BYTES", "1099511627776", "bytes", "Largest inflated size of one upload or imported file.",

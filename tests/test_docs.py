@@ -92,7 +92,8 @@ def test_the_fields_of_a_mapping_are_the_code_s_and_the_example_reads_the_row_sh
 def test_the_error_codes_of_the_admin_door_are_the_code_s():
     codes = tables(section("Admin events", "docs/api.md"))[-1]
     told = set(re.findall(r"`([A-Z][A-Z_]+)`", "".join(row[1] for row in codes)))
-    in_code = set(re.findall(r"\b([A-Z]+_[A-Z_]+|UNAUTHORIZED|UNAVAILABLE)\b", json.dumps(openapi.document())))
+    document = json.dumps(openapi.document()).replace("DRENGR_METRICS_TOKEN", "")
+    in_code = set(re.findall(r"\b([A-Z]+_[A-Z_]+|UNAUTHORIZED|UNAVAILABLE)\b", document))
     assert told == in_code | {"METHOD_NOT_ALLOWED"}  # which no method in the document answers
 
 

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 
 from flask import Flask
 
-from drengr.api import admin_events, amplitude_ingest, errors, health, import_events, openapi
+from drengr.api import admin_events, amplitude_ingest, errors, health, import_events, ledger, metrics, openapi
+from drengr.api.edge import Edge
 from drengr.api.gate import Gate
+from drengr.api.measures import measures
 from drengr.api.service import EXTENSION, Service
 from drengr.config import read_config
 from drengr.store import open_store
@@ -23,16 +25,19 @@ def build_app(config: Mapping[str, str] | None = None, now_ms: Callable[[], int]
     settings = read_config({**os.environ, **(config or {})})
     app = Flask("drengr", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect of a POST loses events in half of the SDKs
+    store = open_store(settings["DRENGR_DATABASE"], settings["DRENGR_SYNCHRONOUS"])
     app.extensions[EXTENSION] = Service(
         config=settings,
-        store=open_store(settings["DRENGR_DATABASE"], settings["DRENGR_SYNCHRONOUS"]),
+        store=store,
         sensitive=settings.sensitive_keys,
         gate=Gate(settings["DRENGR_IN_FLIGHT"]),
         now_ms=now_ms,
     )
     errors.register_errors(app)
-    for door in (amplitude_ingest.door, admin_events.door, import_events.door, health.door, openapi.door):
-        app.register_blueprint(door)
+    for part in (amplitude_ingest, admin_events, ledger, import_events, health, metrics, openapi):
+        app.register_blueprint(part.door)
     app.after_request(amplitude_ingest.allow_any_origin)
+    app.wsgi_app = Edge(app.wsgi_app, measures)  # type: ignore[method-assign]
+    store.observe_commits(measures.committed)
     logging.getLogger("drengr").setLevel(logging.INFO)
     return app

@@ -1,8 +1,8 @@
 """What is counted in memory that all workers share, for /metrics (contract 11).
 
-One row of integers a worker slot, each written by its worker alone and never set back to zero: a worker that dies leaves
-its counts behind, and the next one in its slot goes on from there. The memory is made when this module is first imported,
-which is in gunicorn's master, before it forks; without a master it belongs to the one process.
+One row of integers a worker slot, each written by its worker alone and never set back to zero: a worker that dies
+leaves its counts behind, and the next one in its slot goes on from there. The memory is made when this module is first
+imported, which is in gunicorn's master, before it forks; without a master it belongs to the one process.
 """
 
 import mmap

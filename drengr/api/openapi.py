@@ -46,7 +46,10 @@ def document() -> dict:
         base = f"{prefix}projects/{{projectId}}/events"
         paths[base] = {"parameters": [_PROJECT_ID], "get": _list(base), "post": _track(base)}
         paths[base + "/count"] = {"parameters": [_PROJECT_ID], "get": _count(base)}
+        ledger = f"{prefix}projects/{{projectId}}/ledger"
+        paths[ledger] = {"parameters": [_PROJECT_ID], "get": _ledger(ledger)}
     paths["/healthz"] = {"get": _health()}
+    paths["/metrics"] = {"get": _metrics()}
     paths["/openapi.json"] = {"get": _itself()}
     return {
         "openapi": "3.1.0",
@@ -60,7 +63,10 @@ def document() -> dict:
         "paths": paths,
         "components": {
             "schemas": SCHEMAS,
-            "securitySchemes": {"secretKey": {"type": "http", "scheme": "bearer", "description": "drengr_sk_…"}},
+            "securitySchemes": {
+                "secretKey": {"type": "http", "scheme": "bearer", "description": "drengr_sk_…"},
+                "metricsToken": {"type": "http", "scheme": "bearer", "description": "DRENGR_METRICS_TOKEN"},
+            },
         },
     }
 
@@ -217,6 +223,21 @@ def _track(path: str) -> dict:
     }
 
 
+def _ledger(path: str) -> dict:
+    parameters = [
+        _query("since", _TIME, "First UTC day; default: six days before until"),
+        _query("until", _TIME, "Last UTC day; default: today. At most 366 days in all"),
+    ]
+    codes = ("INVALID_SINCE", "INVALID_UNTIL", "RANGE_TOO_LARGE", "INVALID_RANGE")
+    return {
+        "operationId": _named("ledger", path),
+        "summary": "What became of every row that came, by UTC day and door; and the problems last seen",
+        "security": _SECRET,
+        "parameters": parameters,
+        "responses": {"200": _answer("The days and the problems", "Ledger"), **_admin_errors(codes, "LEDGER_FAILED")},
+    }
+
+
 def _admin_errors(codes: tuple[str, ...], fault: str) -> dict:
     hint = {"index": 2} if "INVALID_EVENT" in codes else None
     return _errors(
@@ -241,6 +262,20 @@ def _health() -> dict:
         "operationId": "health",
         "summary": "Whether the database can be written, proved by a write",
         "responses": {"200": _answer("It can", "Health"), **_errors("Error", failed)},
+    }
+
+
+def _metrics() -> dict:
+    content = {"text/plain": {"schema": {"type": "string"}}}
+    errors = {
+        "401": ("No good token", {"code": 401, "error": "invalid metrics token"}),
+        "404": ("DRENGR_METRICS_TOKEN is not set", {"code": 404, "error": "not found"}),
+    }
+    return {
+        "operationId": "metrics",
+        "summary": "Prometheus text 0.0.4, one answer for all workers",
+        "security": [{"metricsToken": []}],
+        "responses": {"200": {"description": "All metrics", "content": content}, **_errors("Error", errors)},
     }
 
 

@@ -2,6 +2,7 @@
 
 from drengr.admin.posted import MAX_SLOTS
 from drengr.events.event import MAX_EVENT_ID
+from drengr.events.outcomes import CHANGED, DOORS, DROPPED, REFUSED, REMOVED
 from drengr.sources import SOURCES
 
 _TEXT = {"type": "string"}
@@ -67,6 +68,37 @@ _POSTED_EVENT = _object(
 
 _POSTED_ARRAY = {"type": "array", "items": {"$ref": "#/components/schemas/PostedEvent"}, "maxItems": MAX_SLOTS}
 
+def _counts(reasons: tuple[str, ...], *, all_of_them: bool) -> dict:
+    counts: dict = {"type": "object", "properties": dict.fromkeys(reasons, _COUNT), "additionalProperties": False}
+    return counts | ({"required": list(reasons)} if all_of_them else {})
+
+
+_LEDGER_DAY = _closed(
+    "day door received stored duplicates dropped dropped_by refused refused_by changed removed",
+    day={"type": "string", "format": "date"},
+    door={"enum": list(DOORS)},
+    received=_COUNT,
+    stored=_COUNT,
+    duplicates=_COUNT,
+    dropped=_COUNT,
+    dropped_by=_counts(DROPPED, all_of_them=False),
+    refused=_COUNT,
+    refused_by=_counts(REFUSED, all_of_them=False),
+    changed=_counts(CHANGED, all_of_them=True),
+    removed=_counts(REMOVED, all_of_them=True),
+)
+_PROBLEM = _closed(
+    "first_at last_at count door reason event_name sdk sdk_version",
+    first_at=_INSTANT,
+    last_at=_INSTANT,
+    count={"type": "integer", "minimum": 1},
+    door={"enum": list(DOORS)},
+    reason=_TEXT,
+    event_name=_TEXT_OR_NULL,
+    sdk=_TEXT_OR_NULL,
+    sdk_version=_TEXT_OR_NULL,
+)
+
 SCHEMAS = {
     "AmplitudeEvent": _AMPLITUDE_EVENT,
     "AmplitudeBatch": _object(
@@ -127,6 +159,14 @@ SCHEMAS = {
                 "type": "array",
                 "items": _closed("key count", key=_TEXT, count={"type": "integer", "minimum": 1}),
             },
+        ),
+    ),
+    "Ledger": _closed(
+        "data",
+        data=_closed(
+            "days problems",
+            days={"type": "array", "items": _LEDGER_DAY},
+            problems={"type": "array", "items": _PROBLEM, "maxItems": 200},
         ),
     ),
     "PostedEvent": _POSTED_EVENT,

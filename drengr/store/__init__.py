@@ -14,6 +14,7 @@ from drengr.store.results import (
     Account,
     Added,
     Arrivals,
+    Condition,
     Counted,
     Key,
     LedgerDay,
@@ -26,8 +27,9 @@ from drengr.store.results import (
 )
 
 __all__ = [
-    "NO_PROJECT", "Account", "Added", "Arrivals", "Busy", "Counted", "DatabaseError", "Key", "LedgerDay", "NewProject",
-    "Problem", "Progress", "Project", "Store", "StoreError", "UnknownProject", "WrongAccount", "WrongTotal",
+    "NO_PROJECT", "Account", "Added", "Arrivals", "Busy", "Condition", "Counted", "DatabaseError", "Key",
+    "LedgerDay",
+    "NewProject", "Problem", "Progress", "Project", "Store", "StoreError", "UnknownProject", "WrongAccount", "WrongTotal",
     "open_store",
 ]  # fmt: skip
 
@@ -152,6 +154,15 @@ class Store(Protocol):
 
     def repair(self, wrong: list[WrongTotal]) -> None:
         """Count these totals anew, in one transaction that is as short as they are few."""
+
+    def condition(self) -> Condition:
+        """Sizes, room, and what else the machine tells of the database; takes no lock and reads no event."""
+
+    def quick_check(self, seconds: float) -> list[str] | None:
+        """The database's own findings; None when they were not there in time."""
+
+    def observe_commits(self, observe: Callable[[float], None]) -> None:
+        """Call this with the seconds that each transaction took."""
 
     def close(self) -> None:
         """Close this thread's connections."""

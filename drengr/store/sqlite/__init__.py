@@ -17,6 +17,7 @@ from drengr.store.results import (
     Account,
     Added,
     Arrivals,
+    Condition,
     Counted,
     Key,
     LedgerDay,
@@ -27,7 +28,7 @@ from drengr.store.results import (
     WrongAccount,
     WrongTotal,
 )
-from drengr.store.sqlite import count, imports, ledger, projects, quota, read, rules, totals
+from drengr.store.sqlite import condition, count, imports, ledger, projects, quota, read, rules, totals
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.group_commit import GroupCommit
 from drengr.store.sqlite.write import EventWriter
@@ -193,6 +194,17 @@ class SqliteStore:
     @_verb
     def repair(self, wrong: list[WrongTotal]) -> None:
         totals.repair(self.commits, wrong)
+
+    @_verb
+    def condition(self) -> Condition:
+        return condition.condition(self.database)
+
+    @_verb
+    def quick_check(self, seconds: float) -> list[str] | None:
+        return condition.quick_check(self.database, seconds)
+
+    def observe_commits(self, observe: Callable[[float], None]) -> None:
+        self.commits.observe = observe
 
     def close(self) -> None:
         self.database.close()

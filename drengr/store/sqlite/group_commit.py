@@ -51,6 +51,7 @@ class GroupCommit:
         self._mutex = threading.Lock()
         self._waiting: deque[_Ticket] = deque()
         self._led = False
+        self.observe: Callable[[float], None] = _unobserved
 
     def run(self, work: Work, rows: int = 1) -> Any:
         """What `work(connection)` returned, once its transaction is committed.
@@ -93,8 +94,10 @@ class GroupCommit:
         connection, group = self._database.writing_connection(), []
         try:
             self._turn.begin(connection, ticket.deadline)
+            begun = time.perf_counter()
             group = self._take_group()  # only now: many came while this process waited for its turn
             self._commit(connection, group)
+            self.observe(time.perf_counter() - begun)
         except BaseException as error:  # whatever it was, every member of the group must learn of it
             group = group or self._take_group(alone=True)
             for member in group:
@@ -135,6 +138,10 @@ class GroupCommit:
                 _run_alone(connection, ticket)
         connection.execute("COMMIT")
         self._database.check_still_there()
+
+
+def _unobserved(_seconds: float) -> None:
+    pass
 
 
 class FairTurn:

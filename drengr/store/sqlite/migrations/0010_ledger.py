@@ -57,7 +57,8 @@ SELECT
   ifnull(p.uuid, '-') AS project,
   date(l.day * 86400, 'unixepoch') AS day, -- UTC day of received_at
   l.door, l.received, l.stored, l.duplicates,
-  l.dropped_unreadable + l.dropped_no_name + l.dropped_no_id + l.dropped_bad_time + l.dropped_too_old + l.dropped_erased AS dropped,
+  l.dropped_unreadable + l.dropped_no_name + l.dropped_no_id + l.dropped_bad_time + l.dropped_too_old
+    + l.dropped_erased AS dropped,
   l.removed_erased + l.removed_expired + l.removed_undone + l.removed_deleted AS removed,
   l.refused_bad_key + l.refused_not_json + l.refused_bad_request + l.refused_too_large
     + l.refused_quota + l.refused_timeout + l.refused_unavailable AS refused,
@@ -78,7 +79,8 @@ INSERT INTO ledger_days (project_id, day, door, first_id, last_id, last_received
   refused_unavailable)
 SELECT e.project_id, e.received_at / 86400000,
   CASE o.source WHEN 'amplitude_http' THEN 'acceptor' WHEN 'admin' THEN 'admin' ELSE 'importer' END,
-  min(e.id), max(e.id), max(e.received_at), count(*), count(*), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
+  min(e.id), max(e.id), max(e.received_at), count(*), count(*),
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 FROM semantic_events AS e JOIN origins AS o ON o.id = e.origin_id GROUP BY 1, 2, 3
 """
 
