@@ -23,14 +23,14 @@ def waited_s(connection: socket | None) -> float:
     return time.monotonic() - _arrived[connection] if connection in _arrived else 0.0
 
 
-def progressed(connection: socket | None, seconds: float) -> None:
-    """A piece of a long body came in: the next one may take `seconds`."""
-    if connection in _due:
+def awaited(connection: socket | None, seconds: float) -> None:
+    """From now on we wait for the client: the next piece of its body may take `seconds`."""
+    if connection in _arrived:
         _due[connection] = time.monotonic() + seconds
 
 
 def received(connection: socket | None) -> None:
-    """The whole body is here; how long the answer takes is not the client's fault."""
+    """The body, or this piece of it, is here; how long storing and answering take is not the client's fault."""
     _due.pop(connection, None)
 
 

@@ -165,7 +165,24 @@ class _Upload:
         self.answer: dict = {}  # at the end
 
     def progress(self) -> Iterator[bytes]:
-        """Reads and stores; a line of JSON a second, the last being the answer, errors included."""
+        """Reads and stores; a line of JSON a second, the last being the answer, errors included.
+
+        Whoever hangs up while it is told of the progress keeps what it sent, as anybody does who hangs up.
+        """
+        working, told = self._working(), time.monotonic()
+        try:
+            for _ in working:
+                if time.monotonic() - told >= _PROGRESS_S:
+                    told = time.monotonic()
+                    yield orjson.dumps(self._counts() | {"bytes": self._bytes}) + b"\n"
+        except GeneratorExit:
+            for _ in working:
+                pass
+            raise
+        yield orjson.dumps(self.answer) + b"\n"
+
+    def _working(self) -> Iterator[None]:
+        """The upload, step by step; at the end there is the answer."""
         if _uploads.acquire(blocking=False):
             try:
                 yield from self._imported()
@@ -174,16 +191,12 @@ class _Upload:
         else:
             self.answer = self._failure(503, f"{MAX_UPLOADS} files are being imported at this moment")
         drain()
-        yield orjson.dumps(self.answer) + b"\n"
 
-    def _imported(self) -> Iterator[bytes]:
-        told = time.monotonic()
+    def _imported(self) -> Iterator[None]:
         try:
             batches = self._reader.batches(self._pieces(), request.headers.get("Content-Type", ""), self._spooled)
             for _ in self._import.run(batches):
-                if time.monotonic() - told >= _PROGRESS_S:
-                    told = time.monotonic()
-                    yield orjson.dumps(self._counts() | {"bytes": self._bytes}) + b"\n"
+                yield
             self.answer = self._counts()
         except BrokenFile as error:
             self.answer = self._failure(400, str(error))
@@ -219,14 +232,19 @@ class _Upload:
 
     def _received(self) -> Iterator[bytes]:
         connection = request.environ.get("gunicorn.socket")
-        try:
-            for piece in body_pieces():
-                self._bytes += len(piece)
-                arrivals.progressed(connection, self._patience_s)
-                yield piece
-        except ApiError:
-            raise BrokenFile("the upload broke off") from None
-        arrivals.received(connection)
+        pieces = body_pieces()
+        while True:
+            arrivals.awaited(connection, self._patience_s)
+            try:
+                piece = next(pieces, b"")
+            except ApiError:
+                raise BrokenFile("the upload broke off") from None
+            finally:
+                arrivals.received(connection)  # waiting for the database is ours, and may take longer
+            if not piece:
+                break
+            self._bytes += len(piece)
+            yield piece
         if self._bytes < (request.content_length or 0):
             raise BrokenFile(f"the upload broke off after {self._bytes} of {request.content_length} bytes")
 

@@ -60,7 +60,12 @@ def body_pieces() -> Iterator[bytes]:
     while left is None or left > 0:
         try:
             piece = stream.read(_READ_BYTES if left is None else min(left, _READ_BYTES))
-        except Exception as error:  # gunicorn's own exceptions for chunks that are none
+        except Exception as error:  # a reset, or gunicorn's own exceptions for chunks that are none
+            rest = b""
+            with suppress(Exception):
+                rest = stream.read(_READ_BYTES)  # what had come in before that and waited to become a whole piece
+            if rest:
+                yield rest
             raise ApiError(400, "the request body is broken") from error
         if not piece:
             return
