@@ -1,5 +1,6 @@
 """Rows → events → short transactions, with exact totals: the loop behind whole files, over HTTP and by command."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
@@ -7,7 +8,7 @@ from typing import Protocol
 from drengr.events.event import Context, Event
 from drengr.files.json_rows import BrokenFile
 from drengr.files.reader import Batch, Limits
-from drengr.sources import SOURCES, read_batch
+from drengr.sources import MAX_TOLD_KEYS, SOURCES, read_batch
 
 MAX_REASONS = 10
 TRANSACTION_ROWS = 5000  # some 50 to 100 ms, which live events may have to wait for; 2,000 cost a tenth more
@@ -82,6 +83,8 @@ class Import:
         self.tally = tally or Tally()  # of what is stored
         self._ahead = self.tally  # with what is read and waits for the next transaction
         self._waiting: list[Event] = []
+        self.notes: Counter[str] = Counter()  # of rows read, as Mapped has them
+        self.dropped_keys: Counter[tuple[str, str]] = Counter()
 
     def run(self, batches: Iterable[Batch]) -> Iterator[Tally]:
         """The totals after every batch. What was read before an error is stored, then the error goes on.
@@ -103,16 +106,19 @@ class Import:
     def _read(self, batch: Batch) -> None:
         if not batch.rows:
             return
-        events, reasons = read_batch(batch.rows, self._context)
+        mapped = read_batch(batch.rows, self._context)
         first = self._ahead.rows
-        if first == 0 and not events:
+        if first == 0 and not mapped.events:
             self._check_source(batch.rows)
-        texts = [""] * len(reasons)
-        for index in range(min(len(reasons), MAX_REASONS)):
-            position, reason = reasons[index]
+        texts = [""] * len(mapped.skipped)
+        for index, (position, _, reason) in enumerate(mapped.skipped[:MAX_REASONS]):
             texts[index] = f"{self._place(first + position, batch.places[position])}: {reason}"
         self._ahead = self._ahead.with_skipped(len(batch.rows), texts)
-        self._waiting += events
+        self._waiting += mapped.events
+        self.notes.update(mapped.notes)
+        for key, count in mapped.dropped_keys.items():
+            if key in self.dropped_keys or len(self.dropped_keys) < MAX_TOLD_KEYS:
+                self.dropped_keys[key] += count
 
     def _store(self) -> None:
         if self._ahead.rows == self.tally.rows:
@@ -125,6 +131,6 @@ class Import:
         for source in SOURCES:
             if source in (self._context.source, "generic"):
                 continue
-            events, _ = read_batch(rows, replace(self._context, source=source))
-            if len(events) * 2 > len(rows):
+            mapped = read_batch(rows, replace(self._context, source=source))
+            if len(mapped.events) * 2 > len(rows):
                 raise BrokenFile(f"its rows are not of source {self._context.source}; they look like {source}")

@@ -17,7 +17,7 @@ from drengr.events import event as event_rules
 from drengr.events import jsontext, properties, times
 from drengr.events.event import Context
 from drengr.events.properties import SENSITIVE_WORDS
-from drengr.sources import SOURCES, generic
+from drengr.sources import SOURCES, generic, read_batch
 from drengr.store.sqlite.database import schema_sql
 from tests.pages import EVERYTHING, PAGES, ROOT, blocks, section, tables, words
 
@@ -83,7 +83,7 @@ def test_the_fields_of_a_mapping_are_the_code_s_and_the_example_reads_the_row_sh
     assert [word for word in words(meanings[2]) if word in times.UNITS] == list(times.UNITS)
     screen = properties.SensitiveKeys()
     context = Context("generic", 1_800_000_000_000, screen, mapping=generic.checked_mapping(mapping))
-    event = generic.to_event(row, context)
+    event = read_batch([row], context).events[0]
     assert (event.event_name, event.install_id, event.external_id) == ("order_completed", "b_1", "u_9")
     assert event.event_id == "o_77"
     assert (json.loads(event.dims)["plan"], json.loads(event.measures)) == ("pro", {"revenue": 42.5})

@@ -59,7 +59,7 @@ def _event(slot: object, index: int, now_ms: int, sensitive: SensitiveKeys) -> E
         raise BadSlot("INVALID_EVENT_NAME", "event_name must be a non-empty string", index=index)
     bag = _bag(slot.get("properties"), index)
     # Read again by the rules of the other doors, so that dims and measures are alike whichever door it was.
-    dims, measures = dims_and_measures(read_json(bag), None, {}, sensitive)
+    dims, measures, changed = dims_and_measures([("", read_json(bag))], {}, sensitive)
     return Event(
         event_id=_event_id(slot.get("event_id"), index),
         event_name=name,
@@ -73,6 +73,7 @@ def _event(slot: object, index: int, now_ms: int, sensitive: SensitiveKeys) -> E
         dims=dims,
         measures=measures,
         properties=bag.decode(),
+        changed=changed,
     )
 
 

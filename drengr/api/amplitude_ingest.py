@@ -7,9 +7,9 @@ from flask import Blueprint, Response, request
 from drengr.api.errors import ApiError, json_response
 from drengr.api.incoming import BadEncoding, BodyTooLarge, read_body
 from drengr.api.service import Service, service
-from drengr.events.event import BadRow, Context, Event
+from drengr.events.event import Context, Event
 from drengr.events.jsontext import read_json
-from drengr.sources import amplitude_http
+from drengr.sources import amplitude_http, read_batch
 from drengr.store import Project
 
 PATHS = (
@@ -65,7 +65,7 @@ def ingest() -> Response:
 
 def _accepted(body: bytes, here: Service) -> tuple[Project, list[Event], int]:
     """(the key's project, the valid events, receive time) of a body that passes every check."""
-    key, rows, to_event = _envelope(body)
+    key, rows, old_names = _envelope(body)
     now_ms = here.now_ms()
     project, used = here.store.sender(key, now_ms)
     if project is None:
@@ -78,8 +78,9 @@ def _accepted(body: bytes, here: Service) -> tuple[Project, list[Event], int]:
     if used >= here.config["DRENGR_DAILY_EVENT_QUOTA"]:
         # Named one by one, SDKs hold the events for 30 s and try again; unnamed, they drop them within 10 s.
         raise ApiError(429, "exceeded daily quota", throttled_events=list(range(len(rows))))
-    context = Context(amplitude_http.SOURCE, now_ms, here.sensitive, live=True)
-    return project, _valid_events(rows, to_event, context), now_ms
+    context = Context(amplitude_http.SOURCE, now_ms, here.sensitive, live=True, old_names=old_names)
+    # Contract 4: what is no event is skipped silently, its neighbours are stored.
+    return project, read_batch(rows, context).events, now_ms
 
 
 def _body() -> tuple[bytes, int]:
@@ -91,11 +92,11 @@ def _body() -> tuple[bytes, int]:
         raise _no_events() from None
 
 
-def _envelope(body: bytes) -> tuple[object, object, object]:
-    """(key, rows, the mapping for them) of a JSON body, or of the form that older SDKs post."""
+def _envelope(body: bytes) -> tuple[object, object, bool]:
+    """(key, rows, whether they are named as older SDKs do) of a JSON body, or of the form that those post."""
     if body.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] in (b"{", b"["):
         envelope = _json_object(body)
-        return envelope.get("api_key"), envelope.get("events"), amplitude_http.to_event
+        return envelope.get("api_key"), envelope.get("events"), False
     form = _form(body)
     if "e" not in form and "client" not in form:
         raise _no_events()
@@ -103,7 +104,7 @@ def _envelope(body: bytes) -> tuple[object, object, object]:
         rows = read_json(form.get("e", "").encode("utf-8", "surrogatepass"))
     except ValueError:
         rows = None
-    return form.get("client"), rows, amplitude_http.legacy_to_event
+    return form.get("client"), rows, True
 
 
 def _json_object(body: bytes) -> dict:
@@ -123,16 +124,6 @@ def _form(body: bytes) -> dict[str, str]:
     except ValueError:
         raise _no_events() from None
     return {name: values[0] for name, values in fields.items()}
-
-
-def _valid_events(rows: list, to_event, context: Context) -> list[Event]:
-    events = []
-    for row in rows:
-        try:
-            events.append(to_event(row, context))
-        except BadRow:
-            continue  # contract 4: silently skipped, its neighbours are stored
-    return events
 
 
 def _no_events() -> ApiError:

@@ -21,12 +21,12 @@ from drengr.api.incoming import (
     require_project_of_secret_key,
 )
 from drengr.api.service import service
-from drengr.events.event import Context, Event
+from drengr.events.event import Context
 from drengr.events.jsontext import clean_text, read_json
 from drengr.files.json_rows import BrokenFile
 from drengr.files.reader import FileReader, inflated, spooled
 from drengr.importing import MAX_REASONS, Import, limits_of
-from drengr.sources import SOURCES, BadSource, checked_mapping, checked_source, ga4, read_batch
+from drengr.sources import SOURCES, BadSource, Mapped, checked_mapping, checked_source, ga4, read_batch
 from drengr.sources.generic import BadMapping
 from drengr.store import Project, StoreError
 
@@ -65,20 +65,20 @@ def _batch(project: Project) -> Response:
     here = service()
     with here.gate.at_work():
         with here.gate.mapping(len(body)):
-            source, events, reasons = _read(_envelope(body))
-        added = here.store.add(project.id, events)
-    texts = [f"event {position}: {reason}" for position, reason in reasons[:MAX_REASONS]]
-    return json_response(_counts(source, added.inserted, len(reasons), texts, added.duplicates))
+            source, mapped = _read(_envelope(body))
+        added = here.store.add(project.id, mapped.events)
+    texts = [f"event {position}: {reason}" for position, _, reason in mapped.skipped[:MAX_REASONS]]
+    return json_response(_counts(source, added.inserted, len(mapped.skipped), texts, added.duplicates))
 
 
-def _read(envelope: dict) -> tuple[str, list[Event], list[tuple[int, str]]]:
+def _read(envelope: dict) -> tuple[str, Mapped]:
     context = _context(envelope.get("source"), envelope.get("mapping"), envelope.get("app_package"))
     rows = envelope.get("events")
     if not isinstance(rows, list):
         raise ApiError(400, "events must be an array of rows")
     if len(rows) > MAX_EVENTS:
         raise ApiError(413, f"too many events: {len(rows)} rows, at most {MAX_EVENTS} in one request")
-    return context.source, *read_batch(rows, context)
+    return context.source, read_batch(rows, context)
 
 
 def _body() -> bytes:

@@ -14,7 +14,6 @@ import orjson
 
 from drengr.config import Config
 from drengr.events.event import Context, Event
-from drengr.events.properties import SensitiveKeys
 from drengr.files.reader import PIECE_BYTES, FileReader, spooled
 from drengr.importing import Import, Tally, limits_of
 from drengr.sources import SOURCES
@@ -32,6 +31,7 @@ class FileImport:
         self.tally = Tally()
         self.files = 0
         self.resumed_at = 0  # rows that an earlier run had stored
+        self.dropped_keys: Counter[tuple[str, str]] = Counter()  # of all files, when the context wants them
 
     def run(self, path: str) -> Iterator[int]:
         """Import the file; yields its bytes done so far."""
@@ -73,6 +73,7 @@ class LocalImport(FileImport):
         )
         running = Import(self._context, put, lambda _, place: _where(path, reader, place), tally)
         self.tally, self.files = tally, 0
+        running.dropped_keys = self.dropped_keys
         file = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115 - stdin stays open
         with file:
             try:
@@ -129,8 +130,7 @@ class DryRun(LocalImport):
     def __init__(self, config: Config, context: Context) -> None:
         FileImport.__init__(self)
         self._config = config
-        self._dropped = RecordingKeys(config)
-        self._context = replace(context, sensitive=self._dropped)
+        self._context = replace(context, names_dropped_keys=True)
         self._names: Counter[tuple[str, str]] = Counter()
 
     def run(self, path: str) -> Iterator[int]:
@@ -148,9 +148,9 @@ class DryRun(LocalImport):
                 for (name, original), count in self._names.most_common(_SHOWN)
             ]
             lines += _more(self._names)
-        if self._dropped.counts:
+        if self.dropped_keys:
             lines.append("Property keys dropped as sensitive (spare one with DRENGR_ALLOWED_KEYS):\n")
-            dropped = self._dropped.counts
+            dropped = self.dropped_keys
             lines += [f"  {count:>9,}  {path}  holds {word!r}\n" for (path, word), count in dropped.most_common(_SHOWN)]
             lines += _more(dropped)
         return "".join(lines)
@@ -166,25 +166,6 @@ class DryRun(LocalImport):
 
 _SHOWN = 50
 _REMEMBERED = 10_000
-
-
-class RecordingKeys(SensitiveKeys):
-    """The service's rule, which also notes what it drops and for which word."""
-
-    def __init__(self, config: Config) -> None:
-        super().__init__(config["DRENGR_SENSITIVE_WORDS"], config["DRENGR_ALLOWED_KEYS"])
-        self.counts: Counter[tuple[str, str]] = Counter()
-
-    def drops(self, path: str) -> bool:
-        """Whether the property with this full key is dropped; notes it."""
-        return self.is_sensitive(path) and not self.allows(path)
-
-    def allows(self, path: str) -> bool:
-        """Asked last, and only for keys that look sensitive."""
-        allowed = super().allows(path)
-        if not allowed and len(self.counts) < _REMEMBERED:
-            self.counts[path[:200], self.word_in(path) or ""] += 1
-        return allowed
 
 
 def _more(counted: Counter) -> list[str]:

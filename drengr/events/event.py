@@ -2,15 +2,16 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from functools import lru_cache
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 from uuid import uuid4
 
 from drengr.events.jsontext import LongInteger, is_integer
-from drengr.events.properties import MAX_VALUE, SensitiveKeys, dims_and_measures
+from drengr.events.properties import MAX_VALUE, TIMES_REPLACED, SensitiveKeys, dims_and_measures
 from drengr.events.times import BadTime, in_window
 
 MAX_NAME = 64
@@ -19,8 +20,15 @@ MAX_EVENT_ID = 255
 _OUTSIDE_NAME = re.compile("[^a-z0-9_]+")
 
 
+Code = Literal["unreadable", "no_name", "no_id", "bad_time"]  # why a row is no event: the words of contract 10
+
+
 class BadRow(Exception):
     """This row is no event; the reason is one short clause that holds no property value."""
+
+    def __init__(self, code: Code, reason: str) -> None:
+        super().__init__(reason)
+        self.code: Code = code
 
 
 class Unreadable:
@@ -47,6 +55,7 @@ class Event(NamedTuple):
     dims: str  # JSON object of strings
     measures: str  # JSON object of finite numbers
     properties: str | None = None  # JSON object, admin door only
+    changed: int = 0  # not stored, for the ledger: the bits of properties.CHANGES that apply to this event
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +67,11 @@ class Context:
     sensitive: SensitiveKeys
     app_package: str | None = None
     mapping: dict[str, str] = field(default_factory=dict)  # generic only
+    time_zone: tzinfo = UTC  # of times that name none, and of mixpanel's seconds
     live: bool = False  # the acceptor: a time that cannot be used becomes now_ms instead of a skipped row
+    old_names: bool = False  # the acceptor: rows of the older SDKs' form
+    keep_fields: tuple[str, ...] = ()  # the acceptor: fields beside the properties that are kept as such
+    names_dropped_keys: bool = False  # whether the keys that are dropped as sensitive are wanted, for a report
 
 
 @dataclass(slots=True)
@@ -75,29 +88,38 @@ class Reading:
     os: object = None
     device_model: object = None
     app_version: object = None
-    event_properties: object = None
-    user_properties: object = None
+    event_properties: dict[str, object] | None = None
+    user_properties: dict[str, object] | None = None
+    kept_fields: dict[str, object] | None = None  # come after the properties
+    notes: Sequence[str] = ()  # what of the row could not be read, though it is an event
 
 
-def event_of(reading: Reading, context: Context) -> Event:
+def event_of(reading: Reading, context: Context, dropped: list[str] | None = None) -> Event:
     """The event that a reading stands for.
 
+    dropped  gets the keys that are dropped as sensitive
     Raises  BadRow when it has no name, no id, or (history only) no time in the window of contract 3.4
     Source  contract 3, in this order: name, identity, time, dedup id, dims and measures
     """
-    if not isinstance(reading.name, str) or isinstance(reading.name, LongInteger) or not reading.name.strip():
-        raise BadRow("missing event name")
-    name, source_name = normal_name(reading.name)
+    raw_name = reading.name
+    if not isinstance(raw_name, str) or isinstance(raw_name, LongInteger) or not raw_name.strip():
+        raise BadRow("no_name", _name_problem(raw_name))
+    name, source_name = normal_name(raw_name)
     external_id = id_text(reading.user_id)
     install_id = id_text(reading.anonymous_id) or external_id
     if install_id is None:
-        raise BadRow(f"missing user or device id for event {_quoted(reading.name)}")
-    occurred_at = _occurred_at(reading, context)
-    dims, measures = dims_and_measures(
-        reading.event_properties, reading.user_properties, _system_dims(reading, source_name), context.sensitive
+        # Mixpanel's ids lie inside the bag: one that cannot be read takes them away.
+        why = f": {reading.notes[0]}" if reading.notes else ""
+        raise BadRow("no_id", f"missing user or device id for event {_quoted(raw_name)}{why}")
+    occurred_at = _occurred_at(reading, raw_name, context)
+    dims, measures, changed = dims_and_measures(
+        (("", reading.event_properties), ("user.", reading.user_properties), ("", reading.kept_fields)),
+        _system_dims(reading, source_name),
+        context.sensitive,
+        dropped,
     )
     return Event(
-        event_id=_event_id(reading, install_id, timed=occurred_at is not None),
+        event_id=_event_id(reading, install_id, raw_name, timed=occurred_at is not None),
         event_name=name,
         source=context.source,
         app_package=context.app_package,
@@ -108,7 +130,15 @@ def event_of(reading: Reading, context: Context) -> Event:
         received_at=context.now_ms,
         dims=dims,
         measures=measures,
+        changed=changed | TIMES_REPLACED if occurred_at is None else changed,
     )
+
+
+def _name_problem(name: object) -> str:
+    if name is None or (isinstance(name, str) and not isinstance(name, LongInteger)):
+        return "missing event name"
+    kind = "an object" if isinstance(name, dict) else "an array" if isinstance(name, list) else "a number"
+    return f"event name is {'a boolean' if isinstance(name, bool) else kind}, not text"
 
 
 def _system_dims(reading: Reading, source_name: str | None) -> dict[str, str]:
@@ -195,15 +225,15 @@ def derived_event_id(install_id: str, raw_name: str, raw_time: object) -> str:
     return sha256(f"{install_id}{raw_name}{raw_time}".encode()).hexdigest()
 
 
-def _event_id(reading: Reading, install_id: str, *, timed: bool) -> str:
+def _event_id(reading: Reading, install_id: str, raw_name: str, *, timed: bool) -> str:
     vendor_id = id_text(reading.event_id)
     if vendor_id is not None:
         return short_event_id(vendor_id)
     # Legacy @amplitude/node sends neither id nor time: hashing nothing would fold a user's events into one.
-    return derived_event_id(install_id, reading.name, reading.time) if timed else str(uuid4())
+    return derived_event_id(install_id, raw_name, reading.time) if timed else str(uuid4())
 
 
-def _occurred_at(reading: Reading, context: Context) -> int | None:
+def _occurred_at(reading: Reading, raw_name: str, context: Context) -> int | None:
     """Epoch ms inside the window; None when there is none and the event is live."""
     try:
         ms = reading.occurred_at()
@@ -214,7 +244,7 @@ def _occurred_at(reading: Reading, context: Context) -> int | None:
         problem = "missing timestamp" if reading.time in (None, "") else "unreadable timestamp"
     if context.live:
         return None
-    raise BadRow(f"{problem} for event {_quoted(reading.name)}")
+    raise BadRow("bad_time", f"{problem} for event {_quoted(raw_name)}")
 
 
 def _quoted(name: str) -> str:

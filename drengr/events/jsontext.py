@@ -7,6 +7,7 @@ library's parser, with everything a column could not hold put right on the way.
 import json
 import math
 import re
+from typing import TypeGuard
 
 import orjson
 
@@ -108,12 +109,12 @@ def _without_depth(text: str) -> str:
     return "".join(kept)
 
 
-def is_integer(value: object) -> bool:
+def is_integer(value: object) -> TypeGuard[int]:
     """Whether the value is a number that stays an exact integer (a boolean is none)."""
     return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_INTEGER
 
 
-def is_measure(value: object) -> bool:
+def is_measure(value: object) -> TypeGuard[int | float]:
     """Whether contract 3.2 calls the value a number: no boolean, no numeric text, nothing infinite or too large."""
     if isinstance(value, float):
         return math.isfinite(value)

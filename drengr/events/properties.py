@@ -18,6 +18,16 @@ MAX_VALUE = 256
 FIRST_MEASURES = ("revenue", "total", "price", "quantity")
 SENSITIVE_WORDS = ("email", "phone", "name", "address", "password", "token", "ssn", "card", "cvv")
 
+# What an event may lose on the way, as bits of Event.changed: the words of contract 10.
+VALUES_CUT, KEYS_OVER_LIMIT, KEYS_SENSITIVE, TIMES_REPLACED = 1, 2, 4, 8
+CHANGES = {
+    "values_cut": VALUES_CUT,
+    "keys_over_limit": KEYS_OVER_LIMIT,
+    "keys_sensitive": KEYS_SENSITIVE,
+    "times_replaced": TIMES_REPLACED,
+}
+MAX_DROPPED = 10_000  # keys that are told of one event
+
 # A path is only compared with allowed keys and cut to MAX_KEY, so a stem need not be longer: a key of half a megabyte
 # over 10,000 children would be copied 10,000 times.
 _LONGEST_STEM = 300
@@ -71,55 +81,89 @@ class SensitiveKeys:
 
 
 def dims_and_measures(
-    event_properties: object, user_properties: object, system: dict[str, str], sensitive: SensitiveKeys
-) -> tuple[str, str]:
-    """Dims and measures as two compact JSON objects.
+    bags: Iterable[tuple[str, object]],
+    system: dict[str, str],
+    sensitive: SensitiveKeys,
+    dropped: list[str] | None = None,
+) -> tuple[str, str, int]:
+    """Dims and measures as two compact JSON objects, and the bits of CHANGES that say what was lost on the way.
 
-    event_properties, user_properties   whatever the row holds there; anything but an object counts as empty
+    bags     (prefix of its keys, the bag), in order of precedence; anything but an object counts as empty
     system   dims that the service makes itself (os, device_model, app_version, _source_event_name)
-    shape    '{"os":"iOS 17.4","plan":"pro"}', '{"revenue":42.5}'
-    Source   contract 3.2, 3.3
+    dropped  gets the full keys that are dropped as sensitive, cut, and no more than MAX_DROPPED of them
+    shape    '{"os":"iOS 17.4","plan":"pro"}', '{"revenue":42.5}', 0
+    Source   contract 3.2, 3.3, 10
     """
-    dims = {key: value[:MAX_VALUE] for key, value in system.items()}
+    dropped = [] if dropped is None else dropped
+    dropped_before = len(dropped)
+    changed = 0
+    dims: dict[str, str] = {}
+    for key, text in system.items():
+        dims[key] = text[:MAX_VALUE]
+        if len(text) > MAX_VALUE:
+            changed |= VALUES_CUT
     measures: dict[str, int | float] = {}
     taken = set(dims)
-    for path, value in _flat(event_properties, user_properties, sensitive):
-        key = path[:MAX_KEY]
+    for path, value in _flat(bags, sensitive, dropped):
+        key = path if len(path) <= MAX_KEY else path[:MAX_KEY]
         if key in taken:
             continue
         taken.add(key)
-        if type(value) is str:
-            if len(dims) < MAX_DIMS:
-                dims[key] = value[:MAX_VALUE]
-        elif is_measure(value):
-            measures[key] = value
-        elif len(dims) < MAX_DIMS:
-            dims[key] = _dim_text(value, path, sensitive)
-    return orjson.dumps(dims).decode(), orjson.dumps(_chosen(measures)).decode()
+        if type(value) is not str:
+            if is_measure(value):
+                measures[key] = value
+                continue
+            value = _dim_text(value, path, sensitive, dropped)
+        if len(dims) >= MAX_DIMS:
+            changed |= KEYS_OVER_LIMIT
+        elif len(value) <= MAX_VALUE:
+            dims[key] = value
+        else:
+            dims[key] = value[:MAX_VALUE]
+            changed |= VALUES_CUT
+    if len(measures) > MAX_MEASURES:
+        changed |= KEYS_OVER_LIMIT
+    if len(dropped) > dropped_before:
+        changed |= KEYS_SENSITIVE
+    return orjson.dumps(dims).decode(), orjson.dumps(_chosen(measures)).decode(), changed
 
 
-def _flat(event_properties: object, user_properties: object, sensitive: SensitiveKeys) -> Iterator[tuple[str, object]]:
+def _flat(
+    bags: Iterable[tuple[str, object]], sensitive: SensitiveKeys, dropped: list[str]
+) -> Iterator[tuple[str, object]]:
     """(full key, value) of every property that is kept, nested objects opened one level, in order of arrival."""
-    for prefix, bag in (("", event_properties), ("user.", user_properties)):
+    for prefix, bag in bags:
         if not isinstance(bag, dict):
             continue
         for name, value in bag.items():
             path = prefix + name
             if isinstance(value, dict):
-                yield from _children(path, value, sensitive)
-            elif value is not None and not sensitive.drops(path):
-                yield path, value
+                yield from _children(path, value, sensitive, dropped)
+            elif value is not None:
+                if sensitive.drops(path):
+                    _drop(path, dropped)
+                else:
+                    yield path, value
 
 
-def _children(parent: str, bag: dict[str, object], sensitive: SensitiveKeys) -> Iterator[tuple[str, object]]:
+def _children(
+    parent: str, bag: dict[str, object], sensitive: SensitiveKeys, dropped: list[str]
+) -> Iterator[tuple[str, object]]:
     parent_is_sensitive = sensitive.is_sensitive(parent)
     stem = parent[:_LONGEST_STEM] + "."
     for name, value in bag.items():
         if value is None:
             continue
         path = stem + name
-        if not (parent_is_sensitive or sensitive.is_sensitive(name)) or sensitive.allows(path):
+        if (parent_is_sensitive or sensitive.is_sensitive(name)) and not sensitive.allows(path):
+            _drop(path, dropped)
+        else:
             yield path, value
+
+
+def _drop(path: str, dropped: list[str]) -> None:
+    if len(dropped) < MAX_DROPPED:
+        dropped.append(path[:_LONGEST_STEM])
 
 
 def _chosen(measures: dict[str, int | float]) -> dict[str, int | float]:
@@ -129,11 +173,14 @@ def _chosen(measures: dict[str, int | float]) -> dict[str, int | float]:
     return measures if len(measures) <= MAX_MEASURES else dict(islice(measures.items(), MAX_MEASURES))
 
 
-def _dim_text(value: object, path: str, sensitive: SensitiveKeys) -> str:
+def _dim_text(value: object, path: str, sensitive: SensitiveKeys, dropped: list[str]) -> str:
+    """Text of what is neither text nor a number that a measure can hold."""
+    if isinstance(value, str):
+        return str(value)  # a LongInteger
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, dict | list):
-        return orjson.dumps(_kept(value, path, sensitive, 0)).decode()[:MAX_VALUE]
+        return orjson.dumps(_kept(value, path, sensitive, dropped, 0)).decode()
     return _number_text(value)
 
 
@@ -141,20 +188,22 @@ def _number_text(value: object) -> str:
     """A number that no measure can hold: an integer past 64 bits, NaN, an infinity."""
     if isinstance(value, float):
         return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
-    return str(value)[:MAX_VALUE]
+    return str(value)
 
 
-def _kept(value: object, path: str, sensitive: SensitiveKeys, depth: int) -> object:
+def _kept(value: object, path: str, sensitive: SensitiveKeys, dropped: list[str], depth: int) -> object:
     """The nested value without the keys that are sensitive at any depth; null where it is nested beyond MAX_DEPTH."""
     if depth > MAX_DEPTH:
         return None
     if isinstance(value, list):
-        return [_kept(each, path, sensitive, depth + 1) for each in value]
+        return [_kept(each, path, sensitive, dropped, depth + 1) for each in value]
     if isinstance(value, dict):
         stem = path[:_LONGEST_STEM] + "."
-        return {
-            key: _kept(each, stem + key, sensitive, depth + 1)
-            for key, each in value.items()
-            if not sensitive.is_sensitive(key) or sensitive.allows(stem + key)
-        }
+        bag = {}
+        for key, each in value.items():
+            if sensitive.is_sensitive(key) and not sensitive.allows(stem + key):
+                _drop(stem + key, dropped)
+            else:
+                bag[key] = _kept(each, stem + key, sensitive, dropped, depth + 1)
+        return bag
     return value

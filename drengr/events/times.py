@@ -2,7 +2,7 @@
 
 import math
 import re
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 OLDEST_MS = 946_684_800_000  # 2000-01-01T00:00:00Z
 DAY_MS = 86_400_000
@@ -24,11 +24,12 @@ class BadTime(ValueError):
     """The value cannot be read as a time in the unit asked for."""
 
 
-def epoch_ms(value: object, unit: str) -> int:
+def epoch_ms(value: object, unit: str, zone: tzinfo = UTC) -> int:
     """Epoch milliseconds, UTC, of a vendor's timestamp; parts of a millisecond are dropped.
 
-    value   ISO-8601 text for "iso8601" (no zone means UTC), else a number or numeric text
+    value   ISO-8601 text for "iso8601", else a number or numeric text
     unit    "iso8601" | "seconds" | "ms" | "us"
+    zone    of ISO-8601 text that names none
     Raises  BadTime when unreadable; the window of contract 3.4 is not looked at
     Source  contract 3.4, 5
 
@@ -37,7 +38,26 @@ def epoch_ms(value: object, unit: str) -> int:
     >>> epoch_ms("1780315200.5", "seconds")
     1780315200500
     """
-    return _iso_ms(value) if unit == "iso8601" else _number_ms(value, *_PER_MS[unit])
+    return _iso_ms(value, zone) if unit == "iso8601" else _number_ms(value, *_PER_MS[unit])
+
+
+def ms_of_wall_clock(ms: int, zone: tzinfo) -> int:
+    """Epoch ms, UTC, of a clock in the zone whose reading was counted as if it were UTC's (Mixpanel before 2023).
+
+    What the clock showed twice (it was put back) is the first of the two; what it never showed (it was put forward)
+    counts as before the change.
+    Raises  BadTime when no calendar has such a day
+
+    >>> from zoneinfo import ZoneInfo
+    >>> iso_text(ms_of_wall_clock(1_655_283_600_000, ZoneInfo("America/Los_Angeles")))  # 09:00 there
+    '2022-06-15T16:00:00.000Z'
+    """
+    if zone is UTC:
+        return ms
+    try:
+        return ((_EPOCH + timedelta(milliseconds=ms)).replace(tzinfo=zone) - _EPOCH) // _MILLISECOND
+    except OverflowError as error:
+        raise BadTime(ms) from error
 
 
 def in_window(ms: int, now_ms: int) -> bool:
@@ -54,13 +74,16 @@ def iso_text(ms: int) -> str:
     return (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
-def _iso_ms(value: object) -> int:
+def _iso_ms(value: object, zone: tzinfo) -> int:
     match = _ISO.fullmatch(value.strip()) if isinstance(value, str) and len(value) <= 100 else None
     if match is None:
         raise BadTime(value)
-    day, clock, _, offset = match.groups()
+    day, clock, utc, offset = match.groups()
     try:
-        moment = datetime.fromisoformat(f"{day}T{clock or '00:00'}{offset or '+00:00'}")
+        if zone is UTC or utc or offset:
+            moment = datetime.fromisoformat(f"{day}T{clock or '00:00'}{offset or '+00:00'}")
+        else:
+            moment = datetime.fromisoformat(f"{day}T{clock or '00:00'}").replace(tzinfo=zone)
     except ValueError as error:
         raise BadTime(value) from error
     return (moment - _EPOCH) // _MILLISECOND

@@ -1,9 +1,16 @@
 """Vendors' rows → events. One vendor = one file here and one line in SOURCES; the key is the `source` of a request."""
 
+from collections import Counter
 from collections.abc import Iterable
+from typing import NamedTuple
 
-from drengr.events.event import BadRow, Context, Event, Unreadable
-from drengr.sources import amplitude, ga4, generic, mixpanel, posthog
+from drengr.events.event import BadRow, Code, Context, Event, Unreadable, event_of
+from drengr.events.properties import CHANGES, SensitiveKeys
+from drengr.sources import amplitude, amplitude_http, ga4, generic, mixpanel, posthog
+
+MAX_TOLD_KEYS = 10_000  # different dropped keys of a batch that are told
+MAX_TOLD_KEY = 200  # characters
+
 
 SOURCES = {
     "amplitude": amplitude,
@@ -12,6 +19,7 @@ SOURCES = {
     "ga4": ga4,
     "generic": generic,
 }
+_READERS = {**SOURCES, amplitude_http.SOURCE: amplitude_http}  # the acceptor's rows come without a `source`
 
 
 class BadSource(ValueError):
@@ -30,20 +38,59 @@ def checked_mapping(source: str, mapping: object) -> dict[str, str]:
     return generic.checked_mapping(mapping) if source == generic.SOURCE else {}
 
 
-def read_batch(rows: Iterable[object], context: Context) -> tuple[list[Event], list[tuple[int, str]]]:
-    """(events, reasons): every row is either an event or a reason, which is (position in `rows`, text).
+class Skipped(NamedTuple):
+    """A row that is no event."""
 
-    rows  parsed values of clean text, as drengr.events.jsontext gives them
+    position: int  # in the batch
+    code: Code
+    reason: str  # one short clause that holds no property value
+
+
+class Mapped(NamedTuple):
+    """What became of a batch of rows: each is one of `events` or of `skipped`. Plain values, fit for pickle."""
+
+    events: list[Event]
+    skipped: list[Skipped]
+    notes: Counter[str]  # what could not be read of rows that are events all the same, and of how many
+    dropped_keys: Counter[tuple[str, str]]  # (full key, sensitive word in it), when the context wants them
+
+    @property
+    def changed(self) -> Counter[str]:
+        """How many of the events lost something on the way, by the words of contract 10."""
+        kinds = Counter(event.changed for event in self.events)
+        return Counter({word: sum(kinds[bits] for bits in kinds if bits & bit) for word, bit in CHANGES.items()})
+
+
+def read_batch(rows: Iterable[object], context: Context) -> Mapped:
+    """The events of the rows, and all that there is to say about the others.
+
+    rows  parsed values of clean text, as drengr.events.jsontext gives them, or Unreadable
     """
-    to_event = SOURCES[context.source].to_event
-    events: list[Event] = []
-    reasons: list[tuple[int, str]] = []
+    reading_of = _READERS[context.source].reading_of
+    mapped = Mapped([], [], Counter(), Counter())
+    dropped: list[str] = []
     for position, row in enumerate(rows):
         if not isinstance(row, dict):
-            reasons.append((position, row.reason if isinstance(row, Unreadable) else "not an object"))
+            reason = row.reason if isinstance(row, Unreadable) else "not an object"
+            mapped.skipped.append(Skipped(position, "unreadable", reason))
             continue
+        reading = reading_of(row, context)
         try:
-            events.append(to_event(row, context))
+            mapped.events.append(event_of(reading, context, dropped))
         except BadRow as bad:
-            reasons.append((position, str(bad)))
-    return events, reasons
+            mapped.skipped.append(Skipped(position, bad.code, str(bad)))
+            continue
+        if reading.notes:
+            mapped.notes.update(reading.notes)
+        if dropped:
+            if context.names_dropped_keys:
+                _count_keys(dropped, mapped.dropped_keys, context.sensitive)
+            dropped.clear()
+    return mapped
+
+
+def _count_keys(paths: list[str], counts: Counter[tuple[str, str]], sensitive: SensitiveKeys) -> None:
+    for path in paths:
+        key = path[:MAX_TOLD_KEY], sensitive.word_in(path) or ""
+        if key in counts or len(counts) < MAX_TOLD_KEYS:  # a client that invents keys must not fill the memory
+            counts[key] += 1

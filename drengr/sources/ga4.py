@@ -2,57 +2,67 @@
 
 import math
 
-from drengr.events.event import Context, Event, Reading, event_of, id_or_number, joined
+from drengr.events.event import Context, Reading, id_or_number, joined
 from drengr.events.times import epoch_ms
+from drengr.sources.bags import decoded, opened
 
 SOURCE = "ga4"
 META = {
     "dedup": "GA4 export has no canonical event id; dedup key = sha256(user_pseudo_id + event_name + event_timestamp)"
 }
-_JSON_COLUMNS = ("event_params", "device", "app_info")
+_BAGS = ("event_params", "user_properties", "ecommerce")
+_RECORDS = ("device", "app_info")
+# Integers of the ecommerce record, which BigQuery's JSON extract writes as text like every other.
+_ECOMMERCE_INTEGERS = ("total_item_quantity", "unique_items")
 
 
-def to_event(row: dict, context: Context) -> Event:
-    """The event of one exported row. Raises BadRow."""
+def reading_of(row: dict[str, object], context: Context) -> Reading:
+    """What one exported row says."""
     fields = row.get
+    notes: list[str] = []
     sent_at = fields("event_timestamp")
-    device = _record(fields("device"))
-    return event_of(
-        Reading(
-            name=fields("event_name"),
-            time=sent_at,
-            occurred_at=lambda: epoch_ms(sent_at, "us"),
-            anonymous_id=fields("user_pseudo_id"),
-            user_id=fields("user_id"),
-            os=joined(device.get("operating_system"), device.get("operating_system_version")),
-            device_model=device.get("mobile_model_name"),
-            app_version=id_or_number(_record(fields("app_info")).get("version")),
-            event_properties=_params(fields("event_params")),
-        ),
-        context,
+    device = opened(fields("device"), "device", notes)
+    return Reading(
+        name=fields("event_name"),
+        time=sent_at,
+        occurred_at=lambda: epoch_ms(sent_at, "us"),
+        anonymous_id=fields("user_pseudo_id"),
+        user_id=fields("user_id"),
+        os=joined(device.get("operating_system"), device.get("operating_system_version")),
+        device_model=device.get("mobile_model_name"),
+        app_version=id_or_number(opened(fields("app_info"), "app_info", notes).get("version")),
+        event_properties=_params(row, "event_params", notes) | _ecommerce(row, notes),
+        user_properties=_params(row, "user_properties", notes),
+        notes=notes,
     )
 
 
 def column_kind(header: str, mapping: dict[str, str]) -> str:
     """What a CSV cell under this header holds: "json", "property" or "text"."""
-    if header in _JSON_COLUMNS:
+    if header in _BAGS or header in _RECORDS:
         return "json"
-    return "property" if header.startswith("event_params.") else "text"
+    return "property" if header.partition(".")[0] in _BAGS else "text"
 
 
-def _record(value: object) -> dict:
-    return value if isinstance(value, dict) else {}
-
-
-def _params(value: object) -> object:
-    """The parameters as one flat object; of a repeated key the first stays."""
+def _params(row: dict[str, object], name: str, notes: list[str]) -> dict[str, object]:
+    """The parameters in that field as one flat object; of a repeated key the first stays."""
+    value = decoded(row.get(name))
     if not isinstance(value, list):
-        return value
+        return opened(value, name, notes)
     params: dict[str, object] = {}
     for each in value:
         if isinstance(each, dict) and isinstance(each.get("key"), str):
             params.setdefault(each["key"], _param_value(each.get("value")))
     return params
+
+
+def _ecommerce(row: dict[str, object], notes: list[str]) -> dict[str, object]:
+    """The record's fields under the prefix ecommerce."""
+    record = opened(row.get("ecommerce"), "ecommerce", notes)
+    return {
+        f"ecommerce.{name}": _number(each, int) if name in _ECOMMERCE_INTEGERS else each
+        for name, each in record.items()
+    }
 
 
 def _param_value(value: object) -> object:
@@ -69,7 +79,7 @@ def _param_value(value: object) -> object:
     return None
 
 
-def _number(value: object, read) -> object:
+def _number(value: object, read: type[int] | type[float]) -> object:
     """The number that BigQuery's JSON extract writes as text; anything else as it is."""
     if not isinstance(value, str) or len(value) > 30:
         return value

@@ -1,7 +1,8 @@
 """Rows of anything else, read by the mapping that comes with them (contract 5)."""
 
-from drengr.events.event import Context, Event, Reading, event_of
+from drengr.events.event import Context, Reading
 from drengr.events.times import UNITS, epoch_ms
+from drengr.sources.bags import opened
 
 SOURCE = "generic"
 REQUIRED = ("event_name_field", "timestamp_field", "timestamp_unit", "user_id_field", "anon_id_field")
@@ -32,22 +33,21 @@ def checked_mapping(mapping: object) -> dict[str, str]:
     return {name: value for name, value in mapping.items() if value is not None}
 
 
-def to_event(row: dict, context: Context) -> Event:
-    """The event of one row. Raises BadRow."""
+def reading_of(row: dict[str, object], context: Context) -> Reading:
+    """What one row says by the mapping."""
     mapping = context.mapping
+    notes: list[str] = []
     sent_at = _field(row, mapping["timestamp_field"])
     dedup_field = mapping.get("dedup_id_field")
-    return event_of(
-        Reading(
-            name=_field(row, mapping["event_name_field"]),
-            time=sent_at,
-            occurred_at=lambda: epoch_ms(sent_at, mapping["timestamp_unit"]),
-            anonymous_id=_field(row, mapping["anon_id_field"]),
-            user_id=_field(row, mapping["user_id_field"]),
-            event_id=_field(row, dedup_field) if dedup_field else None,
-            event_properties=_properties(row, mapping),
-        ),
-        context,
+    return Reading(
+        name=_field(row, mapping["event_name_field"]),
+        time=sent_at,
+        occurred_at=lambda: epoch_ms(sent_at, mapping["timestamp_unit"], context.time_zone),
+        anonymous_id=_field(row, mapping["anon_id_field"]),
+        user_id=_field(row, mapping["user_id_field"]),
+        event_id=_field(row, dedup_field) if dedup_field else None,
+        event_properties=_properties(row, mapping, notes),
+        notes=notes,
     )
 
 
@@ -61,7 +61,7 @@ def column_kind(header: str, mapping: dict[str, str]) -> str:
     return "property" if props_field is None or header.startswith(props_field + ".") else "text"
 
 
-def _field(row: dict, path: str) -> object:
+def _field(row: dict[str, object], path: str) -> object:
     """The value under the literal key, else at the dot path, else None.
 
     >>> _field({"a.b": 1, "a": {"b": 2, "c": 3}}, "a.b"), _field({"a": {"c": 3}}, "a.c")
@@ -77,28 +77,29 @@ def _field(row: dict, path: str) -> object:
     return value
 
 
-def _properties(row: dict, mapping: dict[str, str]) -> object:
+def _properties(row: dict[str, object], mapping: dict[str, str], notes: list[str]) -> dict[str, object]:
     """What `props_field` holds, or the row without the fields that became something else."""
     if "props_field" in mapping:
-        return _field(row, mapping["props_field"])
+        path = mapping["props_field"]
+        return opened(_field(row, path), path[:64], notes)
     left = dict(row)
     for name in _CONSUMED:
-        path = mapping.get(name)
+        path = mapping.get(name, "")
         if path in row:
             left.pop(path, None)
-        elif path is not None and "." in path:
+        elif "." in path:
             _remove(left, path.split("."))
     return left
 
 
-def _remove(bag: dict, keys: list[str]) -> None:
+def _remove(bag: dict[str, object], keys: list[str]) -> None:
     """Take the value at the path out of the bag; the objects on the way are copied, they belong to the row."""
     for key in keys[:-1]:
         inner = bag.get(key)
         if not isinstance(inner, dict):
             return
-        bag[key] = dict(inner)
-        bag = bag[key]
+        bag[key] = inner = dict(inner)
+        bag = inner
     bag.pop(keys[-1], None)
 
 

@@ -1,33 +1,33 @@
 """Rows of Mixpanel's Raw Data Export API (contract 5)."""
 
-from drengr.events.event import Context, Event, Reading, event_of, id_or_number, joined
-from drengr.events.times import epoch_ms, in_window
+from datetime import tzinfo
+
+from drengr.events.event import Context, Reading, id_or_number, joined
+from drengr.events.times import epoch_ms, in_window, ms_of_wall_clock
+from drengr.sources.bags import opened
 
 SOURCE = "mixpanel"
 _CONSUMED = ("distinct_id", "time")
 
 
-def to_event(row: dict, context: Context) -> Event:
-    """The event of one exported row. Raises BadRow."""
-    properties = row.get("properties")
-    if not isinstance(properties, dict):
-        properties = {}
+def reading_of(row: dict[str, object], context: Context) -> Reading:
+    """What one exported row says."""
+    notes: list[str] = []
+    properties = opened(row.get("properties"), "properties", notes)
     fields = properties.get
     sent_at = fields("time")
-    return event_of(
-        Reading(
-            name=row.get("event"),
-            time=sent_at,
-            occurred_at=lambda: _epoch_ms(sent_at, context.now_ms),
-            anonymous_id=fields("distinct_id"),
-            user_id=fields("$user_id"),
-            event_id=fields("$insert_id"),
-            os=joined(fields("$os"), fields("$os_version")),
-            device_model=fields("$model"),
-            app_version=id_or_number(fields("$app_version_string")),
-            event_properties={key: properties[key] for key in properties if key[:1] != "$" and key not in _CONSUMED},
-        ),
-        context,
+    return Reading(
+        name=row.get("event"),
+        time=sent_at,
+        occurred_at=lambda: _epoch_ms(sent_at, context.time_zone, context.now_ms),
+        anonymous_id=fields("distinct_id"),
+        user_id=fields("$user_id"),
+        event_id=fields("$insert_id"),
+        os=joined(fields("$os"), fields("$os_version")),
+        device_model=fields("$model"),
+        app_version=id_or_number(fields("$app_version_string")),
+        event_properties={key: properties[key] for key in properties if key[:1] != "$" and key not in _CONSUMED},
+        notes=notes,
     )
 
 
@@ -39,10 +39,13 @@ def column_kind(header: str, mapping: dict[str, str]) -> str:
     return "property" if parent == "properties" and key[:1] != "$" and key not in _CONSUMED else "text"
 
 
-def _epoch_ms(sent_at: object, now_ms: int) -> int:
-    """Seconds; milliseconds when it only fits as such, which old SDKs and people's dumps write."""
-    ms = epoch_ms(sent_at, "seconds")
+def _epoch_ms(sent_at: object, zone: tzinfo, now_ms: int) -> int:
+    """Seconds; milliseconds when it only fits as such, which old SDKs and people's dumps write.
+
+    Projects made before 2023 count the seconds as if their own clock were UTC's.
+    """
+    ms = ms_of_wall_clock(epoch_ms(sent_at, "seconds"), zone)
     if in_window(ms, now_ms):
         return ms
-    as_ms = epoch_ms(sent_at, "ms")
+    as_ms = ms_of_wall_clock(epoch_ms(sent_at, "ms"), zone)
     return as_ms if in_window(as_ms, now_ms) else ms

@@ -85,7 +85,7 @@ def test_a_fault_while_storing_tells_no_value(client, tenant, store, caplog):
 
 
 def test_a_fault_of_the_code_tells_no_value(client, tenant, monkeypatch, caplog):
-    monkeypatch.setattr("drengr.sources.amplitude_http.event_of", lambda *_: 1 / 0)
+    monkeypatch.setattr("drengr.sources.event_of", lambda *_: 1 / 0)
     event = amplitude_event(event_properties={"kept": SECRET})
     answer = client.post("/batch", json=envelope(tenant.publishable_key, event))
     assert (answer.status_code, answer.json) == (500, {"code": 500, "error": "internal error"})

@@ -22,7 +22,7 @@ import orjson
 
 from drengr.events.event import Context
 from drengr.events.properties import SensitiveKeys
-from drengr.sources import SOURCES
+from drengr.sources import read_batch
 from drengr.store.sqlite import SqliteStore
 from drengr.store.sqlite.write import _INSERT
 from tests.bench.client import uuid_text
@@ -99,12 +99,12 @@ def floor(folder: str, path: str, rows: int) -> float:
     """Rows a second of the least that has to be done."""
     store = fresh_store(folder)
     project = store.find_project(None)
-    connection, to_event = store.database.writing_connection(), SOURCES["amplitude"].to_event
+    connection = store.database.writing_connection()
     context = Context("amplitude", time.time_ns() // 1_000_000, SensitiveKeys())
     gc.collect()
     begun = time.perf_counter()
     with open(path, "rb") as file:
-        events = [to_event(orjson.loads(line), context) for line in file]
+        events = read_batch([orjson.loads(line) for line in file], context).events
     connection.execute("BEGIN IMMEDIATE")
     connection.executemany(_INSERT, store.events.rows(project.id, events, connection, {}))
     connection.execute("COMMIT")

@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from drengr.events.event import Context
 from drengr.events.jsontext import read_json
 from drengr.events.properties import SensitiveKeys
-from drengr.sources import amplitude_http
+from drengr.sources import amplitude_http, read_batch
 from drengr.store.sqlite import SqliteStore
 from tests.bench.client import event
 from tests.bench.measure import Report, alternating, ratio, spread
@@ -105,7 +105,8 @@ class Floor:
             batch, bodies = bodies[:take], bodies[take:]
             begun = time.perf_counter()
             context = Context(amplitude_http.SOURCE, time.time_ns() // 1_000_000, SensitiveKeys(), live=True)
-            events = [amplitude_http.to_event(row, context) for body in batch for row in read_json(body)["events"]]
+            rows = [row for body in batch for row in read_json(body)["events"]]
+            events = read_batch(rows, context).events
             self.store.add(self.project_id, events)
             spent += time.perf_counter() - begun
             done += len(events)

@@ -74,17 +74,26 @@ def test_an_original_that_differs_is_kept_in_the_dims(raw, kept):
     assert json.loads(event(name=raw).dims).get("_source_event_name") == kept
 
 
-@pytest.mark.parametrize(
-    "name",
-    [None, "", " ", "\t\n\u2003", 5, 1.5, True, ["a"], {"a": 1}, LongInteger("9" * 30)],
-    ids=repr,
-)
-def test_a_name_that_is_no_text_or_blank_is_missing(name):
+@pytest.mark.parametrize("name", [None, "", " ", "\t\n\u2003"], ids=repr)
+def test_a_name_that_is_absent_or_blank_is_missing(name):
     assert reason(name=name) == "missing event name"
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        (5, "a number"), (1.5, "a number"), (LongInteger("9" * 30), "a number"), (True, "a boolean"),
+        (["a"], "an array"), ({"a": 1}, "an object"),
+    ],
+    ids=repr,
+)  # fmt: skip
+def test_a_name_of_another_kind_is_not_called_missing(name, kind):
+    assert reason(name=name) == f"event name is {kind}, not text"
+
+
 def test_a_number_past_64_bits_is_still_no_name():
-    assert reason(name=read_json(b'{"event_type": 99999999999999999999}')["event_type"]) == "missing event name"
+    name = read_json(b'{"event_type": 99999999999999999999}')["event_type"]
+    assert reason(name=name) == "event name is a number, not text"
 
 
 # --- 3.4 --------------------------------------------------------------------------------------------------------------

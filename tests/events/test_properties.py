@@ -11,7 +11,7 @@ NOBODY = SensitiveKeys()
 
 
 def split(event=None, user=None, system=None, sensitive=NOBODY) -> tuple[dict, dict]:
-    dims, measures = dims_and_measures(event, user, system or {}, sensitive)
+    dims, measures, _ = dims_and_measures([("", event), ("user.", user)], system or {}, sensitive)
     return json.loads(dims), json.loads(measures)
 
 

@@ -158,9 +158,9 @@ def test_each_skipped_row_of_a_dirty_file_has_its_reason(source):
     lines = shared_data("exports", source, "synthetic_dirty.ndjson").read_bytes().splitlines()
     mapping = DOCS_MAPPING if source == "generic" else {}
     context = Context(source, NOW_MS, SensitiveKeys(), mapping=mapping)
-    _, reasons = read_batch([read_json(line) for line in lines], context)
+    skipped = read_batch([read_json(line) for line in lines], context).skipped
     found: dict[str, list[int]] = {}
-    for position, reason in reasons:
+    for position, _, reason in skipped:
         found.setdefault(reason.partition(" for event ")[0], []).append(position)
     assert found == SKIPPED[source]
 

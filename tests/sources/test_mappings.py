@@ -50,15 +50,15 @@ def read(source, row, **mapping):
 
 
 def event(source, row, **mapping):
-    events, reasons = read(source, row, **mapping)
-    assert not reasons
-    return events[0]
+    mapped = read(source, row, **mapping)
+    assert not mapped.skipped
+    return mapped.events[0]
 
 
 def reason(source, row, **mapping):
-    events, reasons = read(source, row, **mapping)
-    assert not events
-    return reasons[0][1]
+    mapped = read(source, row, **mapping)
+    assert not mapped.events
+    return mapped.skipped[0].reason
 
 
 def dims(found):
@@ -182,9 +182,16 @@ def test_mixpanel_user_id_stands_in_for_a_missing_distinct_id():
     assert (found.install_id, found.external_id) == ("u9", "u9")
 
 
-@pytest.mark.parametrize("properties", [None, [], "text", 5])
+@pytest.mark.parametrize("properties", [None, [], {}, ""])
 def test_mixpanel_without_properties_has_no_id(properties):
     assert reason("mixpanel", {"event": "a", "properties": properties}) == 'missing user or device id for event "a"'
+
+
+@pytest.mark.parametrize("properties", ["text", 5, [1], "{'a': 1}"])
+def test_mixpanel_properties_that_cannot_be_read_are_named_as_the_cause(properties):
+    assert reason("mixpanel", {"event": "a", "properties": properties}) == (
+        'missing user or device id for event "a": properties is no JSON object'
+    )
 
 
 # PostHog --------------------------------------------------------------------------------------------------------------
