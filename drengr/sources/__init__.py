@@ -19,7 +19,7 @@ SOURCES = {
     "ga4": ga4,
     "generic": generic,
 }
-_READERS = {**SOURCES, amplitude_http.SOURCE: amplitude_http}  # the acceptor's rows come without a `source`
+READERS = {**SOURCES, amplitude_http.SOURCE: amplitude_http}  # the acceptor's rows come without a `source`
 
 
 class BadSource(ValueError):
@@ -66,7 +66,7 @@ def read_batch(rows: Iterable[object], context: Context) -> Mapped:
 
     rows  parsed values of clean text, as drengr.events.jsontext gives them, or Unreadable
     """
-    reading_of = _READERS[context.source].reading_of
+    reading_of = READERS[context.source].reading_of
     mapped = Mapped([], [], Counter(), Counter())
     dropped: list[str] = []
     for position, row in enumerate(rows):

@@ -7,6 +7,7 @@ from drengr.events.times import BadTime, epoch_ms
 from drengr.sources.bags import opened
 
 SOURCE = "amplitude"
+NEEDED = ("event_type", "event_time", "device_id", "user_id")
 _BAGS = ("event_properties", "user_properties")
 
 

@@ -10,6 +10,7 @@ SOURCE = "ga4"
 META = {
     "dedup": "GA4 export has no canonical event id; dedup key = sha256(user_pseudo_id + event_name + event_timestamp)"
 }
+NEEDED = ("event_name", "event_timestamp", "user_pseudo_id")
 _BAGS = ("event_params", "user_properties", "ecommerce")
 _RECORDS = ("device", "app_info")
 # Integers of the ecommerce record, which BigQuery's JSON extract writes as text like every other.

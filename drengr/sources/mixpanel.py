@@ -7,6 +7,7 @@ from drengr.events.times import epoch_ms, in_window, ms_of_wall_clock
 from drengr.sources.bags import opened
 
 SOURCE = "mixpanel"
+NEEDED = ("event", "properties.time", "properties.distinct_id")
 _CONSUMED = ("distinct_id", "time")
 
 

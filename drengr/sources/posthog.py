@@ -5,6 +5,7 @@ from drengr.events.times import epoch_ms
 from drengr.sources.bags import opened
 
 SOURCE = "posthog"
+NEEDED = ("event", "timestamp", "distinct_id")
 
 
 def reading_of(row: dict[str, object], context: Context) -> Reading:
