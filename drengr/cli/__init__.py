@@ -3,7 +3,7 @@
 import click
 
 from drengr import __version__
-from drengr.cli import count, import_, keys, projects, tail, verify
+from drengr.cli import count, doctor, import_, keys, ledger, projects, tail, verify
 from drengr.config import BadSetting
 from drengr.store import StoreError
 
@@ -41,3 +41,5 @@ main.add_command(import_.command)
 main.add_command(tail.command)
 main.add_command(count.command)
 main.add_command(verify.command)
+main.add_command(ledger.command)
+main.add_command(doctor.command)

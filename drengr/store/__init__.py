@@ -10,6 +10,7 @@ from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
 from drengr.store.errors import Busy, DatabaseError, StoreError, UnknownProject
 from drengr.store.results import (
+    FIRST_DAY,
     NO_PROJECT,
     Account,
     Added,
@@ -28,9 +29,8 @@ from drengr.store.results import (
 
 __all__ = [
     "NO_PROJECT", "Account", "Added", "Arrivals", "Busy", "Condition", "Counted", "DatabaseError", "Key",
-    "LedgerDay",
-    "NewProject", "Problem", "Progress", "Project", "Store", "StoreError", "UnknownProject", "WrongAccount", "WrongTotal",
-    "open_store",
+    "LedgerDay", "NewProject", "Problem", "Progress", "Project", "Store", "StoreError", "UnknownProject",
+    "WrongAccount", "WrongTotal", "open_store",
 ]  # fmt: skip
 
 
@@ -122,12 +122,6 @@ class Store(Protocol):
     def problems(self, project_id: int | None) -> list[Problem]:
         """What was dropped and refused, last seen first; None: of all projects and of none."""
 
-    def wrong_accounts(self) -> list[WrongAccount]:
-        """Every line of the ledger that does not fit the events, or whose sum does not come out."""
-
-    def repair_accounts(self) -> None:
-        """Make every line say what is there."""
-
     # Settings that shape events ---------------------------------------------------------------------------------------
 
     def rules(self) -> dict[str, str]:
@@ -149,11 +143,13 @@ class Store(Protocol):
     def faults(self) -> list[str]:
         """What the database itself finds wrong: damaged pages, rows that point nowhere."""
 
-    def wrong_totals(self) -> list[WrongTotal]:
-        """Every hour that differs from its events, every day that differs from its hours; one look at one state."""
+    def wrong_totals(self, first_day: int = FIRST_DAY) -> list[WrongTotal | WrongAccount]:
+        """Every hour that differs from its events, every day that differs from its hours, every line of the ledger that
+        does not fit its events or whose sum is wrong; from that UTC day on.
+        """
 
-    def repair(self, wrong: list[WrongTotal]) -> None:
-        """Count these totals anew, in one transaction that is as short as they are few."""
+    def repair(self, wrong: list[WrongTotal | WrongAccount]) -> None:
+        """Count these anew; totals in one transaction that is as short as they are few."""
 
     def condition(self) -> Condition:
         """Sizes, room, and what else the machine tells of the database; takes no lock and reads no event."""

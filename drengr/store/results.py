@@ -87,6 +87,7 @@ class WrongTotal(NamedTuple):
         )
 
 
+FIRST_DAY = -719_162  # 0001-01-01, in days since 1970: no event is older
 NO_PROJECT = 0  # what belongs to no project: requests with an unknown key, or none
 
 
@@ -157,3 +158,5 @@ class Condition(NamedTuple):
     disk_free_bytes: int
     last_backup_at: int  # epoch ms; 0: never
     network_share: str | None  # the type of the network file system it lies on
+    open_to_others: list[str]  # files that other users of the machine can read
+    not_writable: list[str]  # files that the owner of the folder cannot write

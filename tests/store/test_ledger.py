@@ -27,7 +27,7 @@ def test_rows_are_counted_by_what_became_of_them(store, tenant):
     }  # fmt: skip
     assert line.last_id - line.first_id == 2
     assert line.last_received_at == NOW_MS
-    assert store.wrong_accounts() == []
+    assert store.wrong_totals() == []
 
 
 def test_each_project_day_and_door_has_a_line_of_its_own(store, tenant, make_tenant):
@@ -84,10 +84,10 @@ def test_verify_finds_what_does_not_come_out_and_repair_mends_it(store, tenant, 
     store.add(tenant.project.id, [event(event_id=i) for i in "abc"], Account("importer", 5, {"bad_time": 2}))
     store.add(tenant.project.id, [event(event_id="d", source="amplitude_http")])
     store.commits.run(lambda connection: connection.execute(harm))
-    assert store.wrong_accounts() != []
-    assert all("ledger 2026-11-20, project shop" in str(wrong) for wrong in store.wrong_accounts())
-    store.repair_accounts()
-    assert store.wrong_accounts() == []
+    assert store.wrong_totals() != []
+    assert any("ledger 2026-11-20, project shop" in str(wrong) for wrong in store.wrong_totals())
+    store.repair(store.wrong_totals())
+    assert store.wrong_totals() == []
 
 
 def test_the_view_shows_the_lines_in_plain_words(store, tenant):
@@ -134,5 +134,5 @@ def test_received_is_always_stored_and_duplicates_and_dropped(tmp_path_factory, 
     found = store.ledger(1, 0, 10**6)
     assert sum(line.counts["received"] for line in found) == received
     assert sum(line.counts["stored"] for line in found) == store.database.read("SELECT count(*) FROM events")[0][0]
-    assert store.wrong_accounts() == []
+    assert store.wrong_totals() == []
     store.close()

@@ -14,6 +14,7 @@ from drengr.events.event import Event
 from drengr.store.clock import now_ms
 from drengr.store.errors import StoreError
 from drengr.store.results import (
+    FIRST_DAY,
     Account,
     Added,
     Arrivals,
@@ -176,24 +177,19 @@ class SqliteStore:
         return ledger.problems(self.database, project_id)
 
     @_verb
-    def wrong_accounts(self) -> list[WrongAccount]:
-        return ledger.wrong_accounts(self.database)
-
-    @_verb
-    def repair_accounts(self) -> None:
-        self.commits.run(ledger.repair_accounts)
-
-    @_verb
     def faults(self) -> list[str]:
         return totals.faults_of_file(self.database)
 
     @_verb
-    def wrong_totals(self) -> list[WrongTotal]:
-        return totals.wrong_totals(self.database)
+    def wrong_totals(self, first_day: int = FIRST_DAY) -> list[WrongTotal | WrongAccount]:
+        wrong = totals.wrong_totals(self.database, first_day)
+        return [*wrong, *ledger.wrong_accounts(self.database, first_day)]
 
     @_verb
-    def repair(self, wrong: list[WrongTotal]) -> None:
-        totals.repair(self.commits, wrong)
+    def repair(self, wrong: list[WrongTotal | WrongAccount]) -> None:
+        totals.repair(self.commits, [total for total in wrong if isinstance(total, WrongTotal)])
+        if any(isinstance(account, WrongAccount) for account in wrong):
+            self.commits.run(ledger.repair_accounts)
 
     @_verb
     def condition(self) -> Condition:

@@ -5,7 +5,7 @@ import shutil
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from drengr.store.results import Condition
 from drengr.store.sqlite.database import Database
@@ -21,6 +21,8 @@ def condition(database: Database) -> Condition:
         disk_free_bytes=shutil.disk_usage(os.path.dirname(database.path)).free,
         last_backup_at=0,
         network_share=network_share(database.path),
+        open_to_others=[name for name, found in _files(database.path) if found.st_mode & 0o077],
+        not_writable=[name for name, found in _files(database.path) if not _writable(database.path, found)],
     )
 
 
@@ -60,6 +62,21 @@ def _interrupted_after(connection: sqlite3.Connection, seconds: float) -> Iterat
         yield
     finally:
         connection.set_progress_handler(None, _STEPS)
+
+
+def _files(path: str) -> Iterator[tuple[str, os.stat_result]]:
+    """(name, what the system knows of it) of the files that make up the database."""
+    for ending in ("", "-wal", "-shm", "-lock", "-queue"):
+        with suppress(FileNotFoundError):
+            yield os.path.basename(path + ending), os.stat(path + ending)
+
+
+def _writable(path: str, found: os.stat_result) -> bool:
+    """Whether the service can write the file; it runs as who owns the folder, whoever asks now."""
+    owner = os.stat(os.path.dirname(path)).st_uid
+    if found.st_uid == owner:
+        return bool(found.st_mode & 0o200)
+    return owner == 0 or bool(found.st_mode & 0o002)
 
 
 def _size(path: str) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 
 from drengr.events.outcomes import CHANGED, DROPPED, REFUSED, REMOVED
 from drengr.events.times import DAY_MS
-from drengr.store.results import NO_PROJECT, Account, LedgerDay, Problem, WrongAccount
+from drengr.store.results import FIRST_DAY, NO_PROJECT, Account, LedgerDay, Problem, WrongAccount
 from drengr.store.sqlite.database import Database
 
 _COUNTS = (
@@ -124,16 +124,21 @@ _COUNTED = f"""
 SELECT e.project_id, e.received_at / {DAY_MS} AS day,
   CASE o.source WHEN 'amplitude_http' THEN 'acceptor' WHEN 'admin' THEN 'admin' ELSE 'importer' END AS door,
   count(*) AS events, min(e.id) AS first_id, max(e.id) AS last_id, max(e.received_at) AS last_at
-FROM semantic_events AS e JOIN origins AS o ON o.id = e.origin_id GROUP BY 1, 2, 3
+FROM semantic_events AS e JOIN origins AS o ON o.id = e.origin_id
+WHERE {{newer}} GROUP BY 1, 2, 3
 """
+# Row numbers follow the order of storing: the events of some last days are behind the first one of those days.
+_FIRST_OF_DAYS = "ifnull((SELECT min(first_id) FROM ledger_days WHERE day >= ?1), 0)"
+_NEWER = f"e.id >= {_FIRST_OF_DAYS} AND e.received_at >= ?1 * {DAY_MS}"
 _DROPS = " + ".join(f"l.dropped_{reason}" for reason in DROPPED)
 _REMOVALS = " + ".join(f"l.removed_{how}" for how in REMOVED)
 _WRONG = f"""
-WITH c AS ({_COUNTED})
+WITH c AS ({_COUNTED.format(newer=_NEWER)})
 SELECT l.project_id, p.name, l.day, l.door, l.stored - ({_REMOVALS}), ifnull(c.events, 0),
   l.received, l.stored + l.duplicates + ({_DROPS})
 FROM ledger_days AS l LEFT JOIN c USING (project_id, day, door) LEFT JOIN projects AS p ON p.id = l.project_id
-WHERE l.stored - ({_REMOVALS}) <> ifnull(c.events, 0) OR l.received <> l.stored + l.duplicates + ({_DROPS})
+WHERE l.day >= ?1
+  AND (l.stored - ({_REMOVALS}) <> ifnull(c.events, 0) OR l.received <> l.stored + l.duplicates + ({_DROPS}))
 UNION ALL
 SELECT c.project_id, p.name, c.day, c.door, 0, c.events, 0, 0
 FROM c JOIN projects AS p ON p.id = c.project_id
@@ -144,7 +149,7 @@ ORDER BY 1, 3, 4
 FILL = f"""
 INSERT INTO ledger_days ({_KEY}, first_id, last_id, last_received_at, {", ".join(_COUNTS)})
 SELECT project_id, day, door, first_id, last_id, last_at, events, events, {", ".join("0" * (len(_COUNTS) - 2))}
-FROM ({_COUNTED}) WHERE true
+FROM ({_COUNTED.format(newer="true")}) WHERE true
 ON CONFLICT ({_KEY}) DO NOTHING
 """
 _MEND = f"""
@@ -153,14 +158,14 @@ WHERE project_id = ?1 AND day = ?2 AND door = ?3
 """
 
 
-def wrong_accounts(database: Database) -> list[WrongAccount]:
-    """Every line whose events are not those in the file, or whose sum does not come out; one look at one state."""
-    return [WrongAccount(*row) for row in database.read(_WRONG)]
+def wrong_accounts(database: Database, first_day: int) -> list[WrongAccount]:
+    """Every line from that day on whose events are not those in the file, or whose sum does not come out."""
+    return [WrongAccount(*row) for row in database.read(_WRONG, (first_day,))]
 
 
 def repair_accounts(connection: sqlite3.Connection) -> None:
     """Make every line say what is in the file; one reading of all events, in the caller's transaction."""
     connection.execute(FILL)
-    for wrong in [WrongAccount(*row) for row in connection.execute(_WRONG)]:
+    for wrong in [WrongAccount(*row) for row in connection.execute(_WRONG, (FIRST_DAY,))]:
         key = wrong.project_id, wrong.day, wrong.door
         connection.execute(_MEND, (*key, wrong.counted - wrong.kept))
