@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from drengr.admin.questions import MAX_DAYS, CountQuery
 from drengr.events.times import iso_text
-from drengr.store.sqlite.count import cut
+from drengr.store.counting import cut
 from tests.admin import DAY_MS, HOUR_MS, event
 
 START_MS = 1_703_980_800_000  # 2023-12-31, before a year's end and a leap day

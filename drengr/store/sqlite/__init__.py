@@ -11,6 +11,7 @@ from peewee import PeeweeException
 from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
+from drengr.store import imports, names, projects, rules
 from drengr.store.clock import now_ms
 from drengr.store.errors import StoreError
 from drengr.store.results import (
@@ -29,7 +30,7 @@ from drengr.store.results import (
     WrongAccount,
     WrongTotal,
 )
-from drengr.store.sqlite import condition, count, imports, ledger, projects, quota, read, rules, totals
+from drengr.store.sqlite import condition, count, ledger, quota, read, totals
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.group_commit import GroupCommit
 from drengr.store.sqlite.write import EventWriter
@@ -145,7 +146,7 @@ class SqliteStore:
 
     @_verb
     def names_near(self, project_id: int, name: str) -> list[str]:
-        return read.names_near(self.database, project_id, name)
+        return names.names_near(self.database, project_id, name)
 
     @_verb
     def database_id(self) -> str:

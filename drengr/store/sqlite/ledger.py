@@ -3,29 +3,22 @@
 import sqlite3
 from collections.abc import Iterable, Mapping
 
-from drengr.events.outcomes import CHANGED, DROPPED, REFUSED, REMOVED
+from drengr.events.outcomes import DROPPED, REMOVED
 from drengr.events.times import DAY_MS
-from drengr.store.results import FIRST_DAY, NO_PROJECT, Account, LedgerDay, Problem, WrongAccount
+from drengr.store.entries import COUNTS, Entries, Key
+from drengr.store.results import FIRST_DAY, NO_PROJECT, LedgerDay, Problem, WrongAccount
 from drengr.store.sqlite.database import Database
 
-_COUNTS = (
-    "received", "stored", "duplicates",
-    *(f"dropped_{reason}" for reason in DROPPED),
-    *(f"changed_{how}" for how in CHANGED),
-    *(f"removed_{how}" for how in REMOVED),
-    *(f"refused_{reason}" for reason in REFUSED),
-)  # fmt: skip
-_AT = {name: index for index, name in enumerate(_COUNTS)}
 _KEY = "project_id, day, door"
-_ADD = f"""
-INSERT INTO ledger_days ({_KEY}, first_id, last_id, last_received_at, {", ".join(_COUNTS)})
-VALUES (?, ?, ?, ?, ?, ?, {", ".join("?" * len(_COUNTS))})
+ADD = f"""
+INSERT INTO ledger_days ({_KEY}, first_id, last_id, last_received_at, {", ".join(COUNTS)})
+VALUES (?, ?, ?, ?, ?, ?, {", ".join("?" * len(COUNTS))})
 ON CONFLICT ({_KEY}) DO UPDATE SET
   first_id = min(ifnull(first_id, excluded.first_id), ifnull(excluded.first_id, first_id)),
   last_id = max(ifnull(last_id, excluded.last_id), ifnull(excluded.last_id, last_id)),
   last_received_at = max(ifnull(last_received_at, excluded.last_received_at),
                          ifnull(excluded.last_received_at, last_received_at)),
-  {", ".join(f"{name} = {name} + excluded.{name}" for name in _COUNTS)}
+  {", ".join(f"{name} = {name} + excluded.{name}" for name in COUNTS)}
 """
 _ADD_PROBLEM = """
 INSERT INTO problems (project_id, door, reason, event_name, sdk, sdk_version, key_hint, count, first_at, last_at)
@@ -39,50 +32,6 @@ DELETE FROM problems WHERE project_id = ?1 AND rowid NOT IN (
   SELECT rowid FROM problems WHERE project_id = ?1 ORDER BY last_at DESC, rowid DESC LIMIT ?2)
 """
 
-Key = tuple[int, int, str]  # project, UTC day since 1970, door
-
-
-class Entries:
-    """What is to be added to the ledger by one transaction: one line a (project, day, door), however many requests."""
-
-    def __init__(self) -> None:
-        self._counts: dict[Key, list[int]] = {}
-        self._ids: dict[Key, tuple[int, int, int]] = {}
-
-    def add(self, key: Key, account: Account, stored: int, duplicates: int) -> None:
-        """Count one request's rows, and what became of them."""
-        counts = self._of(key)
-        counts[0] += account.received
-        counts[1] += stored
-        counts[2] += duplicates
-        for reason, rows in account.dropped.items():
-            counts[_AT[f"dropped_{reason}"]] += rows
-        for how, rows in account.changed.items():
-            counts[_AT[f"changed_{how}"]] += rows
-
-    def add_named(self, key: Key, counted: Mapping[str, int]) -> None:
-        """Count by column, such as {"refused_bad_key": 3}."""
-        counts = self._of(key)
-        for name, number in counted.items():
-            counts[_AT[name]] += number
-
-    def saw(self, key: Key, first_id: int, last_id: int, received_at: int) -> None:
-        """Note the ids of rows just inserted, and when they were received."""
-        first, last, at = self._ids.get(key, (first_id, last_id, received_at))
-        self._ids[key] = min(first, first_id), max(last, last_id), max(at, received_at)
-
-    def write(self, connection: sqlite3.Connection) -> None:
-        """Add them, in the caller's transaction."""
-        if self._counts:
-            rows = [(*key, *self._ids.get(key, (None, None, None)), *counts) for key, counts in self._counts.items()]
-            connection.executemany(_ADD, rows)
-
-    def _of(self, key: Key) -> list[int]:
-        counts = self._counts.get(key)
-        if counts is None:
-            counts = self._counts[key] = [0] * len(_COUNTS)
-        return counts
-
 
 def note(
     connection: sqlite3.Connection, counted: Mapping[Key, Mapping[str, int]], problems: Iterable[Problem]
@@ -93,7 +42,7 @@ def note(
     for key, counts in counted.items():
         if key[0] in known:  # else the project is gone
             entries.add_named(key, counts)
-    entries.write(connection)
+    connection.executemany(ADD, entries.rows())
     seen = [problem for problem in problems if problem.project_id in known]
     connection.executemany(_ADD_PROBLEM, seen)
     for project_id in {problem.project_id for problem in seen}:
@@ -103,11 +52,11 @@ def note(
 def days(database: Database, project_id: int | None, first_day: int, last_day: int) -> list[LedgerDay]:
     """The ledger's lines of these days, inclusive, by project, day and door; None: all projects and NO_PROJECT."""
     rows = database.read(
-        f"SELECT {_KEY}, first_id, last_id, last_received_at, {', '.join(_COUNTS)} FROM ledger_days"
+        f"SELECT {_KEY}, first_id, last_id, last_received_at, {', '.join(COUNTS)} FROM ledger_days"
         " WHERE ifnull(project_id = ?, 1) AND day BETWEEN ? AND ? ORDER BY project_id, day, door",
         (project_id, first_day, last_day),
     )
-    return [LedgerDay(*row[:6], dict(zip(_COUNTS, row[6:], strict=True))) for row in rows]
+    return [LedgerDay(*row[:6], dict(zip(COUNTS, row[6:], strict=True))) for row in rows]
 
 
 def problems(database: Database, project_id: int | None) -> list[Problem]:
@@ -147,8 +96,8 @@ ORDER BY 1, 3, 4
 """
 # An older file's earlier days, and lines that are missing: every event was received and stored.
 FILL = f"""
-INSERT INTO ledger_days ({_KEY}, first_id, last_id, last_received_at, {", ".join(_COUNTS)})
-SELECT project_id, day, door, first_id, last_id, last_at, events, events, {", ".join("0" * (len(_COUNTS) - 2))}
+INSERT INTO ledger_days ({_KEY}, first_id, last_id, last_received_at, {", ".join(COUNTS)})
+SELECT project_id, day, door, first_id, last_id, last_at, events, events, {", ".join("0" * (len(COUNTS) - 2))}
 FROM ({_COUNTED.format(newer="true")}) WHERE true
 ON CONFLICT ({_KEY}) DO NOTHING
 """

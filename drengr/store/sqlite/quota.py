@@ -9,9 +9,9 @@ from drengr.events.times import DAY_MS
 from drengr.keys import key_hash
 from drengr.log import faults
 from drengr.store.errors import StoreError
+from drengr.store.projects import project_of_key
 from drengr.store.results import Project
 from drengr.store.sqlite.database import Database
-from drengr.store.sqlite.projects import project_of_key
 
 _SENDER = """
 SELECT k.key_hash, p.id, p.uuid, p.name, ifnull(u.events, 0)

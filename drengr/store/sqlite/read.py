@@ -1,9 +1,8 @@
 """The log, newest first, a page at a time (contract 6)."""
 
-from difflib import get_close_matches
-
 from drengr.admin.questions import PageQuery
 from drengr.admin.shown import StoredEvent
+from drengr.store.names import name_code
 from drengr.store.results import Arrivals
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.packing import packed_id, plain_id
@@ -31,8 +30,6 @@ WHERE e.id > ? AND e.id <= ? AND {filters}
 ORDER BY e.id
 LIMIT ?
 """
-_NEAR = 3
-_MOST_COMPARED = 10_000  # names: comparing more would take longer than anybody waits
 
 # A row-value comparison (occurred_at, id) < (?, ?) would say the same in one, but SQLite searches an index by its first
 # half only: it would walk through every earlier row of that millisecond, 100,000 of them after an import of dates.
@@ -98,19 +95,6 @@ def arrivals(database: Database, project_id: int, after_id: int, query: PageQuer
 def last_id(database: Database) -> int:
     """The id of the event stored last; 0 when there is none."""
     return database.read("SELECT ifnull(max(id), 0) FROM semantic_events")[0][0]
-
-
-def names_near(database: Database, project_id: int, name: str) -> list[str]:
-    """Up to three event names of the project that look like this one, the most alike first."""
-    statement = "SELECT name FROM event_names WHERE project_id = ? AND name <> ? ORDER BY id DESC LIMIT ?"
-    names = [row[0] for row in database.read(statement, (project_id, name, _MOST_COMPARED))]
-    return get_close_matches(name, names, _NEAR)
-
-
-def name_code(database: Database, project_id: int, name: str) -> int | None:
-    """The id of an event name, None when the project has no such event."""
-    found = database.read("SELECT id FROM event_names WHERE project_id = ? AND name = ?", (project_id, name))
-    return found[0][0] if found else None
 
 
 def _plain(row: tuple) -> StoredEvent:

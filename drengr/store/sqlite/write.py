@@ -8,9 +8,10 @@ from drengr.events.event import Event
 from drengr.events.outcomes import door_of
 from drengr.events.times import DAY_MS, HOUR_MS
 from drengr.store.clock import now_ms
+from drengr.store.entries import Entries
 from drengr.store.results import Account, Added
+from drengr.store.sqlite import ledger
 from drengr.store.sqlite.group_commit import GroupCommit
-from drengr.store.sqlite.ledger import Entries
 from drengr.store.sqlite.packing import packed_event_id, packed_id
 
 _MOST_REMEMBERED = 50_000  # names and origins: a client that invents names must not fill the memory
@@ -140,7 +141,7 @@ class _Addition:
         added = Added(inserted, len(rows) - inserted)
         entries = Entries()
         self._enter(entries, added, _last_id(connection))
-        entries.write(connection)
+        connection.executemany(ledger.ADD, entries.rows())
         return self._ended(connection, added)
 
     @staticmethod
@@ -158,7 +159,7 @@ class _Addition:
         for addition in additions:
             last_id += len(addition.events)
             addition._enter(entries, Added(len(addition.events), 0), last_id)
-        entries.write(connection)
+        connection.executemany(ledger.ADD, entries.rows())
         results = [addition._ended(connection, Added(len(addition.events), 0)) for addition in additions]
         for addition in additions:  # only now: had it been undone, the new codes would mean nothing
             addition.learned = learned

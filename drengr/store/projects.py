@@ -1,7 +1,6 @@
 """Projects and their keys (contract 1). Every look-up asks the file, so a revoked key stops at once in every worker."""
 
 import hmac
-import sqlite3
 from uuid import uuid4
 
 from drengr.events.jsontext import clean_text
@@ -9,13 +8,12 @@ from drengr.keys import KINDS, key_hash, key_hint, new_key
 from drengr.store.clock import now_ms
 from drengr.store.errors import UnknownProject
 from drengr.store.results import Key, NewProject, Project
-from drengr.store.sqlite.database import Database
-from drengr.store.sqlite.group_commit import GroupCommit
+from drengr.store.sql import Reader, Statements, Writer
 
 MAX_PROJECT_NAME = 100
 
 
-def make_project(commits: GroupCommit, name: str) -> NewProject:
+def make_project(commits: Writer, name: str) -> NewProject:
     """A project with one key of each kind.
 
     Raises  ValueError when the name is blank, too long or taken
@@ -29,29 +27,29 @@ def make_project(commits: GroupCommit, name: str) -> NewProject:
     return made
 
 
-def make_default_project(commits: GroupCommit) -> NewProject | None:
+def make_default_project(commits: Writer) -> NewProject | None:
     """The project `default` when there is no project at all; None when there is one, whoever made it."""
     return commits.run(
         lambda connection: None
-        if connection.execute("SELECT 1 FROM projects").fetchone()
+        if connection.execute("SELECT 1 FROM projects LIMIT 1").fetchall()
         else _insert_project(connection, "default")
     )
 
 
-def make_key(commits: GroupCommit, project: Project, kind: str) -> str:
+def make_key(commits: Writer, project: Project, kind: str) -> str:
     """A new key of the project, in full."""
     return commits.run(lambda connection: _insert_key(connection, project.id, kind))
 
 
-def revoke_key(commits: GroupCommit, key_or_id: str) -> bool:
+def revoke_key(commits: Writer, key_or_id: str) -> bool:
     """Revoke the key that has this id, or is this key; False when there is none that is still good."""
-    is_id = key_or_id.isdecimal() and len(key_or_id) < 19  # SQLite's integers end there
+    is_id = key_or_id.isdecimal() and len(key_or_id) < 19  # the databases' integers end there
     column, value = ("id", int(key_or_id)) if is_id else ("key_hash", key_hash(key_or_id))
     statement = f"UPDATE api_keys SET revoked_at = ? WHERE {column} = ? AND revoked_at IS NULL"
     return commits.run(lambda connection: connection.execute(statement, (now_ms(), value)).rowcount > 0)
 
 
-def project_of_key(database: Database, key: object, kind: str) -> Project | None:
+def project_of_key(database: Reader, key: object, kind: str) -> Project | None:
     """The project that the key opens; None when it is unknown, revoked, of the other kind, or no text.
 
     kind    "publishable" | "secret"
@@ -67,12 +65,12 @@ def project_of_key(database: Database, key: object, kind: str) -> Project | None
     return Project(*found[0][1:]) if found and hmac.compare_digest(found[0][0], digest) else None
 
 
-def all_projects(database: Database) -> list[Project]:
+def all_projects(database: Reader) -> list[Project]:
     """Every project, oldest first."""
     return [Project(*row) for row in database.read("SELECT id, uuid, name FROM projects ORDER BY id")]
 
 
-def find_project(database: Database, name_or_uuid: str | None) -> Project:
+def find_project(database: Reader, name_or_uuid: str | None) -> Project:
     """The project with this name or id; without either, the only one.
 
     Raises  UnknownProject
@@ -86,29 +84,29 @@ def find_project(database: Database, name_or_uuid: str | None) -> Project:
     raise UnknownProject(f"{asked}. Projects: {known}.")
 
 
-def all_keys(database: Database, project: Project | None = None) -> list[Key]:
+def all_keys(database: Reader, project: Project | None = None) -> list[Key]:
     """Every key, or those of one project, oldest first, without the keys themselves."""
     rows = database.read(
         "SELECT k.id, p.name, k.kind, k.hint, k.created_at, k.revoked_at"
-        " FROM api_keys AS k JOIN projects AS p ON p.id = k.project_id WHERE ifnull(p.id = ?, 1) ORDER BY k.id",
+        " FROM api_keys AS k JOIN projects AS p ON p.id = k.project_id WHERE coalesce(p.id = ?, true) ORDER BY k.id",
         (project and project.id,),
     )
     return [Key(*row) for row in rows]
 
 
-def _insert_project(connection: sqlite3.Connection, name: str) -> NewProject | None:
+def _insert_project(connection: Statements, name: str) -> NewProject | None:
     uuid = str(uuid4())
     made = connection.execute(
-        "INSERT INTO projects (uuid, name, created_at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING",
+        "INSERT INTO projects (uuid, name, created_at) VALUES (?, ?, ?) ON CONFLICT (name) DO NOTHING RETURNING id",
         (uuid, name, now_ms()),
-    )
-    if not made.rowcount:
+    ).fetchall()
+    if not made:
         return None
-    project_id = made.lastrowid
+    project_id = made[0][0]
     return NewProject(uuid, *(_insert_key(connection, project_id, kind) for kind in ("publishable", "secret")))
 
 
-def _insert_key(connection: sqlite3.Connection, project_id: int, kind: str) -> str:
+def _insert_key(connection: Statements, project_id: int, kind: str) -> str:
     key = new_key(kind)
     connection.execute(
         "INSERT INTO api_keys (project_id, kind, key_hash, hint, created_at) VALUES (?, ?, ?, ?, ?)",

@@ -1,15 +1,12 @@
 """History on its way in: transactions that wait for their turn, and how far an import has come (contract 5)."""
 
-import sqlite3
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from drengr.events.event import Event
 from drengr.store.errors import Busy
 from drengr.store.results import Account, Added, Progress
-from drengr.store.sqlite.database import Database
-from drengr.store.sqlite.group_commit import GroupCommit
-from drengr.store.sqlite.write import EventWriter
+from drengr.store.sql import Reader, Statements, Writer
 
 _TRIES = 5  # of a transaction whose turn did not come: history has more time than a live client
 
@@ -19,6 +16,20 @@ VALUES (?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (project_id, file_key) DO UPDATE SET rows = excluded.rows, imported = excluded.imported,
   skipped = excluded.skipped, duplicates = excluded.duplicates, reasons = excluded.reasons
 """
+
+
+class EventWriter(Protocol):
+    """Adds events."""
+
+    def add(
+        self,
+        project_id: int,
+        events: list[Event],
+        account: Account | None = None,
+        *,
+        also: Callable[[Any, Added], object] | None = None,
+    ) -> Added:
+        """Store what is not here yet; `also` is called in the same transaction."""
 
 
 def add_history(
@@ -31,14 +42,14 @@ def add_history(
 ) -> Added:
     """As EventWriter.add, with more patience; how far the file has come is noted in the same transaction."""
 
-    def also(connection: sqlite3.Connection, added: Added) -> None:
+    def also(connection: Statements, added: Added) -> None:
         if file_key is not None and progress is not None:
             connection.execute(_KEEP, (project_id, file_key, *progress(added)))
 
     return _patiently(lambda: writer.add(project_id, events, account, also=also if file_key else None))
 
 
-def progress_of(database: Database, project_id: int, file_key: str) -> Progress | None:
+def progress_of(database: Reader, project_id: int, file_key: str) -> Progress | None:
     """How far an earlier run came with this file; None when it never began, or ended well."""
     found = database.read(
         "SELECT rows, imported, skipped, duplicates, reasons FROM import_progress"
@@ -48,7 +59,7 @@ def progress_of(database: Database, project_id: int, file_key: str) -> Progress 
     return Progress(*found[0]) if found else None
 
 
-def forget_progress(commits: GroupCommit, project_id: int, file_keys: Iterable[str]) -> None:
+def forget_progress(commits: Writer, project_id: int, file_keys: Iterable[str]) -> None:
     """The run that these files belong to is over: the next one begins at row one again."""
     keys = [(project_id, key) for key in file_keys]
     statement = "DELETE FROM import_progress WHERE project_id = ? AND file_key = ?"
