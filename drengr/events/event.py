@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from drengr.events.jsontext import LongInteger, is_integer
 from drengr.events.properties import MAX_VALUE, TIMES_REPLACED, SensitiveKeys, dims_and_measures
-from drengr.events.times import BadTime, in_window
+from drengr.events.times import BadTime, in_window, time_text
 
 MAX_NAME = 64
 MAX_EVENT_ID = 255
@@ -217,12 +217,10 @@ def short_event_id(text: str) -> str:
 def derived_event_id(install_id: str, raw_name: str, raw_time: object) -> str:
     """Lower-case hex sha256 of the plain concatenation, the documents' formula to the letter (contract 3.6).
 
-    >>> derived_event_id("u", "e", 1) == derived_event_id("u", "e", "1")
+    >>> derived_event_id("u", "e", 1) == derived_event_id("u", "e", "1.0")
     True
     """
-    if isinstance(raw_time, float) and raw_time.is_integer():
-        raw_time = int(raw_time)
-    return sha256(f"{install_id}{raw_name}{raw_time}".encode()).hexdigest()
+    return sha256(f"{install_id}{raw_name}{time_text(raw_time)}".encode()).hexdigest()
 
 
 def _event_id(reading: Reading, install_id: str, raw_name: str, *, timed: bool) -> str:

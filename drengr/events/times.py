@@ -3,6 +3,7 @@
 import math
 import re
 from datetime import UTC, datetime, timedelta, tzinfo
+from decimal import Decimal
 
 OLDEST_MS = 946_684_800_000  # 2000-01-01T00:00:00Z
 DAY_MS = 86_400_000
@@ -45,8 +46,7 @@ def ms_of_wall_clock(ms: int, zone: tzinfo) -> int:
     """Epoch ms, UTC, of a clock in the zone whose reading was counted as if it were UTC's (Mixpanel before 2023).
 
     What the clock showed twice (it was put back) is the first of the two; what it never showed (it was put forward)
-    counts as before the change.
-    Raises  BadTime when no calendar has such a day
+    counts as before the change. A day that no calendar has stays as it is, outside the window of contract 3.4.
 
     >>> from zoneinfo import ZoneInfo
     >>> iso_text(ms_of_wall_clock(1_655_283_600_000, ZoneInfo("America/Los_Angeles")))  # 09:00 there
@@ -56,8 +56,25 @@ def ms_of_wall_clock(ms: int, zone: tzinfo) -> int:
         return ms
     try:
         return ((_EPOCH + timedelta(milliseconds=ms)).replace(tzinfo=zone) - _EPOCH) // _MILLISECOND
-    except OverflowError as error:
-        raise BadTime(ms) from error
+    except OverflowError:
+        return ms
+
+
+def time_text(value: object) -> str:
+    """The raw timestamp as the derived dedup id has it: a whole number in decimal digits, however it was written.
+
+    BigQuery writes one event_timestamp as a number, as text of digits, and through a DOUBLE column as below.
+
+    >>> time_text("1.760000001123456E15"), time_text(1760000001123456.0), time_text(1655283600.5)
+    ('1760000001123456', '1760000001123456', '1655283600.5')
+    """
+    text = str(value)
+    if text.isdecimal() and text.isascii() and text[0] != "0":
+        return text
+    if not _NUMBER.fullmatch(text.strip()):
+        return text
+    number, parts = Decimal(text).as_integer_ratio()  # exact, where a float would round 19 digits
+    return str(number) if parts == 1 else text
 
 
 def in_window(ms: int, now_ms: int) -> bool:

@@ -18,10 +18,14 @@ def opened(value: object, name: str, notes: list[str]) -> dict[str, object]:
     """
     if isinstance(value, dict):
         return value
-    value = decoded(value)
+    return object_of(decoded(value), name, notes)
+
+
+def object_of(value: object, name: str, notes: list[str]) -> dict[str, object]:
+    """The same of a value that was decoded already."""
     if isinstance(value, dict):
         return value
-    if not is_absent(value):
+    if not _is_absent(value):
         notes.append(f"{name} is no JSON object")
     return {}
 
@@ -38,6 +42,6 @@ def decoded(value: object) -> object:
     return value
 
 
-def is_absent(value: object) -> bool:
+def _is_absent(value: object) -> bool:
     """Whether a bag's place holds nothing that could be lost."""
     return value is None or value == [] or (isinstance(value, str) and not value.strip())

@@ -4,7 +4,7 @@ import math
 
 from drengr.events.event import Context, Reading, id_or_number, joined
 from drengr.events.times import epoch_ms
-from drengr.sources.bags import decoded, opened
+from drengr.sources.bags import decoded, object_of, opened
 
 SOURCE = "ga4"
 META = {
@@ -49,7 +49,7 @@ def _params(row: dict[str, object], name: str, notes: list[str]) -> dict[str, ob
     """The parameters in that field as one flat object; of a repeated key the first stays."""
     value = decoded(row.get(name))
     if not isinstance(value, list):
-        return opened(value, name, notes)
+        return object_of(value, name, notes)
     params: dict[str, object] = {}
     for each in value:
         if isinstance(each, dict) and isinstance(each.get("key"), str):

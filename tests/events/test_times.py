@@ -1,8 +1,11 @@
 """Any timestamp in, epoch milliseconds out: contract 3.4 and the last line of 5."""
 
+from datetime import timedelta, timezone
+from zoneinfo import ZoneInfo
+
 import pytest
 
-from drengr.events.times import BadTime, epoch_ms, in_window, iso_text
+from drengr.events.times import BadTime, epoch_ms, in_window, iso_text, ms_of_wall_clock, time_text
 from tests.conftest import NOW_MS
 
 NOON = 1_780_315_200_000  # 2026-06-01T12:00:00Z
@@ -156,3 +159,65 @@ def test_the_window_is_2000_to_now_and_a_day(ms, valid):
 def test_times_are_written_with_milliseconds_and_z(ms, text):
     assert iso_text(ms) == text
     assert epoch_ms(text, "iso8601") == ms
+
+
+LOS_ANGELES = ZoneInfo("America/Los_Angeles")
+ZONED = {
+    "summer": ("2022-06-15 09:00:00", LOS_ANGELES, "2022-06-15T16:00:00.000Z"),
+    "winter": ("2022-12-15T09:00:00.5", LOS_ANGELES, "2022-12-15T17:00:00.500Z"),
+    "a day alone": ("2022-06-15", LOS_ANGELES, "2022-06-15T07:00:00.000Z"),
+    "east": ("2022-06-15 09:00:00", ZoneInfo("Asia/Kolkata"), "2022-06-15T03:30:00.000Z"),
+    "the clock is put back: the first of the two": ("2022-11-06 01:30:00", LOS_ANGELES, "2022-11-06T08:30:00.000Z"),
+    "after both": ("2022-11-06 02:00:00", LOS_ANGELES, "2022-11-06T10:00:00.000Z"),
+    "the clock is put forward: as before it": ("2022-03-13 02:30:00", LOS_ANGELES, "2022-03-13T10:30:00.000Z"),
+    "just after": ("2022-03-13 03:00:00", LOS_ANGELES, "2022-03-13T10:00:00.000Z"),
+    "a fixed offset": ("2022-06-15 09:00:00", timezone(timedelta(hours=2)), "2022-06-15T07:00:00.000Z"),
+    "half an hour of summer time": ("2022-01-15 09:00:00", ZoneInfo("Australia/Lord_Howe"), "2022-01-14T22:00:00.000Z"),
+    "a day that one island left out": ("2011-12-30 12:00:00", ZoneInfo("Pacific/Apia"), "2011-12-30T22:00:00.000Z"),
+}
+
+
+@pytest.mark.parametrize(("text", "zone", "utc"), ZONED.values(), ids=ZONED)
+def test_a_time_without_a_zone_is_of_the_zone_given(text, zone, utc):
+    assert iso_text(epoch_ms(text, "iso8601", zone)) == utc
+    counted_as_utc = epoch_ms(text, "iso8601")
+    assert iso_text(ms_of_wall_clock(counted_as_utc, zone)) == utc
+
+
+@pytest.mark.parametrize("text", ["2022-06-15T09:00:00Z", "2022-06-15 09:00:00 UTC", "2022-06-15T11:00:00+02:00"])
+def test_a_time_with_a_zone_keeps_it(text):
+    assert iso_text(epoch_ms(text, "iso8601", LOS_ANGELES)) == "2022-06-15T09:00:00.000Z"
+
+
+@pytest.mark.parametrize("text", ["0001-01-01", "9999-12-31 23:59:59"])
+@pytest.mark.parametrize("zone", [LOS_ANGELES, ZoneInfo("Pacific/Kiritimati")], ids=str)
+def test_the_ends_of_the_calendar_are_read_in_any_zone(text, zone):
+    assert not in_window(epoch_ms(text, "iso8601", zone), NOW_MS)
+
+
+@pytest.mark.parametrize("ms", [-(10**15), 10**15, 10**30, -(10**30)])
+def test_a_clock_that_no_calendar_has_stays_outside_the_window(ms):
+    assert not in_window(ms_of_wall_clock(ms, LOS_ANGELES), NOW_MS)
+
+
+SPELLINGS = {
+    "1760000001123456": [
+        1760000001123456, "1760000001123456", 1760000001123456.0, "1760000001123456.0", "1.760000001123456E15",
+        "1.760000001123456e+15", " 1760000001123456 ", "17600000011234560e-1", "+1760000001123456",
+        "001760000001123456", "1760000001123456.",
+    ],
+    "1760000000000000": [1.76e15, "1.76E15", "1760000000000000.0", 1760000000000000],
+    "1760000000123456789": ["1.760000000123456789E18", "1760000000123456789.00", 1760000000123456789],
+    "1655283600": [1655283600, "1655283600", 1655283600.0, "1655283600.000"],
+    "0": [0, "0", "0.0", "-0", 0.0],
+    "-5": [-5, "-5.0"],
+    "1655283600.5": [1655283600.5, "1655283600.5"],
+    "2026-06-01 12:00:00": ["2026-06-01 12:00:00"],
+    "1e9999": ["1e9999"],
+    "": [""],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "value"), [(text, each) for text, values in SPELLINGS.items() for each in values])
+def test_a_whole_number_has_one_text_in_every_spelling(text, value):
+    assert time_text(value) == text

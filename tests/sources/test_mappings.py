@@ -2,6 +2,7 @@
 
 import json
 from hashlib import sha256
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -262,6 +263,30 @@ def test_ga4_number_and_numeric_text_meet_under_one_id():
     assert event("ga4", as_text).occurred_at == AT_MS
 
 
+@pytest.mark.parametrize(
+    "spelling", [1760000001123456, "1.760000001123456E15", "1760000001123456.0", 1760000001123456.0]
+)
+def test_ga4_spellings_of_one_time_meet_under_one_id(spelling):
+    found = event("ga4", ga4(event_timestamp=spelling))
+    assert found.event_id == sha256(b"d1Bought1760000001123456").hexdigest()
+    assert found.occurred_at == 1760000001123
+
+
+def test_ga4_user_properties_and_ecommerce_are_kept():
+    tier = {"key": "tier", "value": {"string_value": "gold", "int_value": None, "set_timestamp_micros": "1"}}
+    visits = {"key": "visits", "value": {"int_value": "3"}}
+    shop = {"purchase_revenue": 7.0, "transaction_id": "t1", "total_item_quantity": "2", "refund_value": None}
+    row = ga4(event_params=[{"key": "n", "value": {"int_value": "7"}}], user_properties=[tier, visits], ecommerce=shop)
+    for each in (row, row | {"ecommerce": json.dumps(shop), "user_properties": json.dumps(json.dumps([tier, visits]))}):
+        found = event("ga4", each)
+        assert measures(found) == {
+            "n": 7, "ecommerce.purchase_revenue": 7.0, "ecommerce.total_item_quantity": 2, "user.visits": 3,
+        }  # fmt: skip
+        assert dims(found)["ecommerce.transaction_id"] == "t1" and dims(found)["user.tier"] == "gold"
+    found = event("ga4", ga4(user_properties={"tier": "gold", "email": "x"}, event_params={"ecommerce": "own"}))
+    assert dims(found) == {"_source_event_name": "Bought", "ecommerce": "own", "user.tier": "gold"}
+
+
 def test_ga4_parameters_in_bigquerys_records():
     nulls = {"string_value": None, "int_value": None, "float_value": None, "double_value": None}
     found = event(
@@ -391,3 +416,125 @@ def test_a_source_is_exact_and_the_refusal_lists_the_five(name):
     with pytest.raises(BadSource) as refused:
         checked_source(name)
     assert all(source in str(refused.value) for source in SOURCES)
+
+
+# Bags as JSON text ----------------------------------------------------------------------------------------------------
+
+PROPS = {"plan": "pro", "price": 3}
+
+
+def bag_of(source, bag):
+    """A row of the source with that in the place of its properties."""
+    if source == "mixpanel":
+        ids = {"time": AT_MS // 1000, "distinct_id": "d1", "$insert_id": "i1"}
+        return {"event": "Bought", "properties": ids | bag if isinstance(bag, dict) else bag(ids)}
+    places = {"amplitude": "event_properties", "posthog": "properties", "ga4": "event_params", "generic": "props"}
+    makes = {"amplitude": amplitude, "posthog": posthog, "ga4": ga4, "generic": generic}
+    return makes[source](**{places[source]: bag if isinstance(bag, dict) else bag({})})
+
+
+ENCODED = {
+    "an object": lambda ids: ids | PROPS,
+    "text": lambda ids: json.dumps(ids | PROPS),
+    "text with blanks around it": lambda ids: f"\n {json.dumps(ids | PROPS)} ",
+    "text of text": lambda ids: json.dumps(json.dumps(ids | PROPS)),
+    "text of a row written by Python, NaN and all": lambda ids: json.dumps(ids | PROPS | {"x": float("nan")}),
+}
+UNREADABLE = {
+    "three times encoded": lambda ids: json.dumps(json.dumps(json.dumps(ids | PROPS))),
+    "one bad escape": lambda ids: json.dumps(ids | {"path": "C:"})[:-2] + "\\d\"}",
+    "Python's repr": lambda ids: str(ids | PROPS),
+    "cut": lambda ids: json.dumps(ids | PROPS)[:-1],
+    "a number": lambda ids: 5,
+    "text of a number": lambda ids: "5",
+    "just text": lambda ids: "pro",
+    "true": lambda ids: True,
+}
+
+
+@pytest.mark.parametrize("bag", ENCODED.values(), ids=ENCODED)
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_bag_may_be_json_text(source, bag):
+    mapped = read(source, bag_of(source, bag), props_field="props")
+    (found,) = mapped.events
+    assert (dims(found)["plan"], measures(found), mapped.notes) == ("pro", {"price": 3}, {})
+
+
+@pytest.mark.parametrize("bag", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize(
+    ("source", "field"),
+    [("amplitude", "event_properties"), ("posthog", "properties"), ("ga4", "event_params"), ("generic", "props")],
+)
+def test_a_bag_that_cannot_be_read_leaves_the_row_and_a_note(source, field, bag):
+    mapped = read(source, bag_of(source, bag), props_field="props")
+    assert set(dims(mapped.events[0])) == {"_source_event_name"}
+    assert mapped.notes == {f"{field} is no JSON object": 1}
+
+
+@pytest.mark.parametrize("bag", UNREADABLE.values(), ids=UNREADABLE)
+def test_mixpanels_bag_that_cannot_be_read_takes_the_ids_with_it(bag):
+    assert reason("mixpanel", bag_of("mixpanel", bag)).endswith(": properties is no JSON object")
+
+
+@pytest.mark.parametrize("nothing", [None, "", "  ", [], {}, "{}", "null"])
+@pytest.mark.parametrize("field", ["event_properties", "user_properties"])
+def test_an_empty_bag_is_no_reason_for_a_note(field, nothing):
+    assert read("amplitude", amplitude(**{field: nothing})).notes == {}
+
+
+def test_every_record_of_ga4_may_be_json_text():
+    records = {"device": {"operating_system": "iOS", "mobile_model_name": "X"}, "app_info": {"version": 2.5}}
+    for code in (json.dumps, lambda value: json.dumps(json.dumps(value))):
+        found = event("ga4", ga4(**{name: code(record) for name, record in records.items()}))
+        assert (dims(found)["os"], dims(found)["device_model"], dims(found)["app_version"]) == ("iOS", "X", "2.5")
+    assert read("ga4", ga4(device="iOS", app_info=[1], ecommerce="x")).notes == {
+        "device is no JSON object": 1, "app_info is no JSON object": 1, "ecommerce is no JSON object": 1,
+    }  # fmt: skip
+
+
+def test_sensitive_keys_are_dropped_from_a_bag_of_text_too():
+    assert dims(event("amplitude", amplitude(event_properties='{"email":"a@b","plan":"x"}'))) == {
+        "plan": "x", "_source_event_name": "Bought",
+    }  # fmt: skip
+
+
+# Ids and time zones ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dollar", [..., None, "", "  ", {}], ids=repr)
+def test_amplitudes_insert_id_is_read_where_there_is_none_with_a_dollar(dollar):
+    row = amplitude(insert_id="plain") | {"$insert_id": dollar}
+    assert event("amplitude", {key: row[key] for key in row if row[key] is not ...}).event_id == "plain"
+    assert event("amplitude", amplitude(insert_id="plain")).event_id == "i1"
+
+
+def zoned(source, row, zone="America/Los_Angeles", **over):
+    context = Context(source, NOW_MS, SensitiveKeys(), mapping=MAPPING | over, time_zone=ZoneInfo(zone))
+    (found,) = read_batch([row], context).events
+    return found.occurred_at
+
+
+def test_the_zone_given_is_that_of_times_without_one_and_of_mixpanels_numbers():
+    at = 1_655_308_800_000  # 2022-06-15T16:00:00Z
+    assert zoned("mixpanel", mixpanel(time=1_655_283_600)) == at
+    assert zoned("mixpanel", mixpanel(time="1655283600")) == at
+    assert zoned("mixpanel", mixpanel(time=1_655_283_600_000)) == at
+    for text in ("2022-06-15 09:00:00", "2022-06-15T16:00:00Z", "2022-06-15T18:00:00+02:00"):
+        assert zoned("amplitude", amplitude(event_time=text)) == at
+        assert zoned("amplitude", amplitude(event_time=None, client_event_time=text)) == at
+        assert zoned("posthog", posthog(timestamp=text)) == at
+        assert zoned("generic", generic(at=text), timestamp_unit="iso8601") == at
+    assert zoned("generic", generic(at=at)) == at
+    assert zoned("ga4", ga4(event_timestamp=at * 1000)) == at
+
+
+def test_the_zone_changes_no_derived_id():
+    row = mixpanel(time=1_655_283_600, **{"$insert_id": None})
+    context = Context("mixpanel", NOW_MS, SensitiveKeys(), time_zone=ZoneInfo("Asia/Tokyo"))
+    assert read_batch([row], context).events[0].event_id == event("mixpanel", row).event_id
+
+
+def test_in_any_zone_a_number_of_mixpanel_that_no_calendar_has_is_out_of_range():
+    context = Context("mixpanel", NOW_MS, SensitiveKeys(), time_zone=ZoneInfo("Asia/Tokyo"))
+    (skipped,) = read_batch([mixpanel(time=10**18)], context).skipped
+    assert skipped.code == "bad_time"

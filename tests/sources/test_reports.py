@@ -1,0 +1,70 @@
+"""Inputs after public bug reports, imported as their senders did (tests/data/reports)."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import NOW_MS
+
+REPORTS = Path(__file__).parents[1] / "data" / "reports"
+
+
+@pytest.fixture
+def imports(client, tenant):
+    """Import a report's file; (imported, skipped, duplicates)."""
+
+    def run(name: str, source: str) -> tuple[int, int, int]:
+        answer = client.post(
+            "/import-events",
+            data=(REPORTS / name).read_bytes(),
+            headers=tenant.bearer,
+            query_string={"source": source},
+            content_type="text/csv" if name.endswith(".csv") else None,
+        )
+        assert answer.status_code == 200, answer.json
+        return tuple(answer.json[word] for word in ("imported", "skipped", "duplicates"))
+
+    return run
+
+
+def properties(row) -> dict:
+    return json.loads(row["dims"]) | json.loads(row["measures"])
+
+
+def test_posthog_properties_encoded_once_and_twice(imports, rows):
+    assert imports("21-posthog-double-encoded.ndjson", "posthog") == (2, 0, 0)
+    assert [properties(row) for row in rows()] == [{"os": "iOS", "plan": "pro", "price": 3}] * 2
+
+
+def test_amplitude_bags_as_text(imports, rows):
+    assert imports("22-amplitude-props-text.ndjson", "amplitude") == (1, 0, 0)
+    assert properties(rows()[0]) == {
+        "_source_event_name": "Buy", "plan": "pro", "price": 3, "user.tier": "gold",
+    }  # fmt: skip
+
+
+def test_a_time_that_went_through_a_double_column_is_the_same_event(imports, rows):
+    assert imports("27-ga4-double-time.csv", "ga4") == (1, 0, 0)
+    assert imports("27-ga4-int-time.ndjson", "ga4") == (0, 0, 1)
+    assert rows()[0]["occurred_at"] == 1_760_000_001_123
+
+
+@pytest.mark.parametrize("first", ["plain", "dollar"])
+def test_an_insert_id_without_its_dollar_is_the_same_event(imports, first):
+    second = {"plain": "dollar", "dollar": "plain"}[first]
+    assert imports(f"30-insert-id-{first}.ndjson", "amplitude") == (1, 0, 0)
+    assert imports(f"30-insert-id-{second}.ndjson", "amplitude") == (0, 0, 1)
+
+
+def test_what_came_live_is_not_doubled_by_rows_whose_insert_id_lost_its_dollar(imports, client, tenant, rows):
+    live = {"event_type": "Buy", "device_id": "D1", "insert_id": "k1", "time": NOW_MS}
+    client.post("/batch", json={"api_key": tenant.publishable_key, "events": [live]})
+    assert imports("30-insert-id-plain.ndjson", "amplitude") == (0, 0, 1)
+
+
+def test_ga4_keeps_user_properties_and_ecommerce(imports, rows):
+    assert imports("46-ga4-items.ndjson", "ga4") == (1, 0, 0)
+    assert properties(rows()[0]) == {
+        "page": "/x", "n": 7, "user.tier": "gold", "ecommerce.purchase_revenue": 7.0, "ecommerce.transaction_id": "t1",
+    }  # fmt: skip
