@@ -28,7 +28,8 @@ class _Column(NamedTuple):
 def csv_rows(pieces: Iterable[bytes], longest: int, column_kind: Callable[[str], str]) -> Iterator[Texts]:
     """One row a record; the first record names the keys, a dot in a name builds the nested object.
 
-    column_kind  what the cells under a header hold: "json", "property" (a JSON number is a number) or "text"
+    column_kind  what the cells under a header hold: "json", "property" (a JSON number is a number), "id" (an id or a
+                 time) or "text"
     """
     records = _records(_CsvLines(pieces, longest))
     header = next((cells for _, cells in records if not isinstance(cells, Unreadable)), [])

@@ -8,6 +8,7 @@ from drengr.sources.bags import opened
 
 SOURCE = "amplitude"
 NEEDED = ("event_type", "event_time", "device_id", "user_id")
+_IDS = ("event_time", "client_event_time", "device_id", "user_id", "$insert_id", "insert_id", "session_id")
 _BAGS = ("event_properties", "user_properties")
 
 
@@ -34,9 +35,11 @@ def reading_of(row: dict[str, object], context: Context) -> Reading:
 
 
 def column_kind(header: str, mapping: dict[str, str]) -> str:
-    """What a CSV cell under this header holds: "json", "property" or "text"."""
+    """What a CSV cell under this header holds: "json", "property", "id" (or a time) or "text"."""
     if header in _BAGS:
         return "json"
+    if header in _IDS:
+        return "id"
     return "property" if header.partition(".")[0] in _BAGS else "text"
 
 

@@ -11,6 +11,7 @@ META = {
     "dedup": "GA4 export has no canonical event id; dedup key = sha256(user_pseudo_id + event_name + event_timestamp)"
 }
 NEEDED = ("event_name", "event_timestamp", "user_pseudo_id")
+_IDS = ("event_timestamp", "user_pseudo_id", "user_id")
 _BAGS = ("event_params", "user_properties", "ecommerce")
 _RECORDS = ("device", "app_info")
 # Integers of the ecommerce record, which BigQuery's JSON extract writes as text like every other.
@@ -39,7 +40,9 @@ def reading_of(row: dict[str, object], context: Context) -> Reading:
 
 
 def column_kind(header: str, mapping: dict[str, str]) -> str:
-    """What a CSV cell under this header holds: "json", "property" or "text"."""
+    """What a CSV cell under this header holds: "json", "property", "id" (or a time) or "text"."""
+    if header in _IDS:
+        return "id"
     if header in _BAGS or header in _RECORDS:
         return "json"
     return "property" if header.partition(".")[0] in _BAGS else "text"

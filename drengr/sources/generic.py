@@ -52,12 +52,14 @@ def reading_of(row: dict[str, object], context: Context) -> Reading:
 
 
 def column_kind(header: str, mapping: dict[str, str]) -> str:
-    """What a CSV cell under this header holds: "json", "property" or "text"."""
+    """What a CSV cell under this header holds: "json", "property", "id" (or a time) or "text"."""
     props_field = mapping.get("props_field")
     if header == props_field:
         return "json"
-    if header in [mapping.get(name) for name in _CONSUMED]:
+    if header == mapping.get("event_name_field"):
         return "text"
+    if header in [mapping.get(name) for name in _CONSUMED]:
+        return "id"
     return "property" if props_field is None or header.startswith(props_field + ".") else "text"
 
 

@@ -8,6 +8,7 @@ from drengr.sources.bags import opened
 
 SOURCE = "mixpanel"
 NEEDED = ("event", "properties.time", "properties.distinct_id")
+_IDS = ("distinct_id", "time", "$user_id", "$insert_id")
 _CONSUMED = ("distinct_id", "time")
 
 
@@ -33,10 +34,12 @@ def reading_of(row: dict[str, object], context: Context) -> Reading:
 
 
 def column_kind(header: str, mapping: dict[str, str]) -> str:
-    """What a CSV cell under this header holds: "json", "property" or "text"."""
+    """What a CSV cell under this header holds: "json", "property", "id" (or a time) or "text"."""
     if header == "properties":
         return "json"
     parent, _, key = header.partition(".")
+    if parent == "properties" and key in _IDS:
+        return "id"
     return "property" if parent == "properties" and key[:1] != "$" and key not in _CONSUMED else "text"
 
 

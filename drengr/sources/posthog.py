@@ -5,6 +5,7 @@ from drengr.events.times import epoch_ms
 from drengr.sources.bags import opened
 
 SOURCE = "posthog"
+_IDS = ("distinct_id", "person_id", "timestamp", "uuid", "id")
 NEEDED = ("event", "timestamp", "distinct_id")
 
 
@@ -30,7 +31,9 @@ def reading_of(row: dict[str, object], context: Context) -> Reading:
 
 
 def column_kind(header: str, mapping: dict[str, str]) -> str:
-    """What a CSV cell under this header holds: "json", "property" or "text"."""
+    """What a CSV cell under this header holds: "json", "property", "id" (or a time) or "text"."""
     if header == "properties":
         return "json"
+    if header in _IDS:
+        return "id"
     return "property" if header.startswith("properties.") and not header.startswith("properties.$") else "text"

@@ -145,7 +145,7 @@ def test_a_mapping_with_a_typo_is_told_with_the_fields_there_are():
 @pytest.mark.parametrize(
     "rows",
     [[], [Unreadable("not readable as JSON")] * 3, [1, None], [{}], [AMPLITUDE | {"event_time": "x"}], [[1]], ["x"]],
-    ids=repr,
+    ids=["none", "unreadable", "no objects", "an empty object", "a bad time", "an array of numbers", "text"],
 )
 def test_nothing_is_said_where_nothing_is_known(rows):
     assert guess("amplitude", *rows) is None

@@ -538,3 +538,44 @@ def test_in_any_zone_a_number_of_mixpanel_that_no_calendar_has_is_out_of_range()
     context = Context("mixpanel", NOW_MS, SensitiveKeys(), time_zone=ZoneInfo("Asia/Tokyo"))
     (skipped,) = read_batch([mixpanel(time=10**18)], context).skipped
     assert skipped.code == "bad_time"
+
+
+# CSV columns ----------------------------------------------------------------------------------------------------------
+
+KINDS = {
+    "amplitude": {
+        "json": ["event_properties", "user_properties"], "property": ["event_properties.plan", "user_properties.a.b"],
+        "id": ["device_id", "user_id", "event_time", "client_event_time", "$insert_id", "insert_id", "session_id"],
+        "text": ["event_type", "os_name", "version_name", "amplitude_id", "x.device_id"],
+    },
+    "mixpanel": {
+        "json": ["properties"], "property": ["properties.plan"],
+        "id": ["properties.distinct_id", "properties.time", "properties.$user_id", "properties.$insert_id"],
+        "text": ["event", "properties.$os", "distinct_id"],
+    },
+    "posthog": {
+        "json": ["properties"], "property": ["properties.plan", "properties.id"],
+        "id": ["distinct_id", "person_id", "timestamp", "uuid", "id"], "text": ["event", "properties.$os"],
+    },
+    "ga4": {
+        "json": ["event_params", "user_properties", "ecommerce", "device", "app_info"],
+        "property": ["event_params.page", "user_properties.tier", "ecommerce.purchase_revenue"],
+        "id": ["event_timestamp", "user_pseudo_id", "user_id"],
+        "text": ["event_name", "device.operating_system", "app_info.version"],
+    },
+    "generic": {"property": ["plan", "a.b", "os"], "id": ["at", "uid", "did"], "text": ["type"]},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("source", "kind", "header"),
+    [(source, kind, each) for source, kinds in KINDS.items() for kind, headers in kinds.items() for each in headers],
+)
+def test_a_csv_column_is_of_the_kind_that_the_source_reads(source, kind, header):
+    assert SOURCES[source].column_kind(header, MAPPING) == kind
+
+
+def test_the_columns_of_a_mapping_with_ids_and_props():
+    mapping = MAPPING | {"dedup_id_field": "key", "props_field": "props"}
+    kinds = [SOURCES["generic"].column_kind(name, mapping) for name in ("key", "props", "props.a", "plan", "type")]
+    assert kinds == ["id", "json", "property", "text", "text"]
