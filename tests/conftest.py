@@ -94,3 +94,8 @@ def rows(store):
         return [dict(zip(names, row, strict=True)) for row in cursor]
 
     return read
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Packed bytes hold the time they were packed at: a test named by them is another in each of xdist's workers."""
+    return argname if isinstance(val, bytes) and not val.isascii() else None

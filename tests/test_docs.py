@@ -166,7 +166,7 @@ def test_every_command_shown_is_one_with_these_options(shown):
 def test_the_test_command_is_one_line_that_runs_pytest():
     (block,) = blocks(section("Run the tests"), "sh")
     (line,) = block.strip().splitlines()
-    assert line.split("&&")[-1].split() == [".venv/bin/pytest", "-q"]
+    assert line.split("&&")[-1].split() == [".venv/bin/pytest", "-q", "-n", "auto"]
 
 
 def test_the_start_command_is_one_line_that_serves():

@@ -71,8 +71,9 @@ def pasted_size(curl: str) -> int:
     "api", [section("Ask over the API"), section("Admin events", "docs/api.md")], ids=["README", "docs/api.md"]
 )
 def test_the_admin_examples_answer_as_they_are_shown(service, api):
-    exports, listing, count, post = blocks(api, "sh")
-    shown_page, shown_count, shown_post = (json.loads(block.replace("…", "")) for block in blocks(api, "json"))
+    exports, listing, count, post, *further = blocks(api, "sh")
+    shown = [json.loads(block.replace("…", "")) for block in blocks(api, "json")]
+    shown_page, shown_count, shown_post, *shown_further = shown
     post = post.replace('"m-1"', f'"m-{uuid.uuid4()}"')  # the same post is on both pages
     assert json.loads(pasted(service, exports + post)) == shown_post
     page = json.loads(pasted(service, exports + listing))
@@ -82,6 +83,8 @@ def test_the_admin_examples_answer_as_they_are_shown(service, api):
     counted = json.loads(pasted(service, exports + count.replace("2026-11-01", "$(date -u -d '-7 days' +%Y-%m-%d)")))
     assert counted["data"].keys() == shown_count["data"].keys()
     assert counted["data"]["buckets"][0].keys() == shown_count["data"]["buckets"][0].keys()
+    for curl, answer in zip(further, shown_further, strict=True):
+        assert json.loads(pasted(service, exports + curl))["data"].keys() == answer["data"].keys()
 
 
 @CURL_NEEDED

@@ -15,6 +15,9 @@ import pytest
 from tests.faults.clients import Crowd, differing_totals
 from tests.service import Service
 
+# Many tests look at one long run: one worker of xdist makes it.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("kill")]
+
 ROUNDS = 50
 CLIENTS = 6
 

@@ -30,6 +30,9 @@ import pytest
 from tests.faults.clients import batch, differing_totals, post
 from tests.service import Service
 
+# Many tests look at one long run: one worker of xdist makes it.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("power_cut")]
+
 _ENTRY = struct.Struct("=cc6xQQ")
 CUTS = 30
 CLIENTS = 4

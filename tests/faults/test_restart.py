@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 from tests.faults.clients import Crowd
 from tests.service import Service
 
+pytestmark = pytest.mark.slow
 _AS_SYSTEMD_STARTS_IT = """
 import os, sys
 os.dup2(int(sys.argv[1]), 3)

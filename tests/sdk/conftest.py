@@ -49,6 +49,14 @@ PAGES: dict[str, dict[str, Any]] = {
 }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """All these tests look at one service and the same runs: xdist gives them to one worker."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.xdist_group("sdk"))
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def cache(request: pytest.FixtureRequest) -> Path:
     """A folder that outlives the session."""

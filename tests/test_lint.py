@@ -1,0 +1,58 @@
+"""ruff and mypy have no complaint; pyproject.toml says what they look for."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+# mypy still complains of these. Mend one and take it out; no other comes in.
+UNTIDY = {
+    "drengr/admin/posted.py",
+    "drengr/admin/questions.py",
+    "drengr/api/arrivals.py",
+    "drengr/api/errors.py",
+    "drengr/api/import_events.py",
+    "drengr/api/incoming.py",
+    "drengr/api/openapi.py",
+    "drengr/cli/import_.py",
+    "drengr/cli/import_local.py",
+    "drengr/cli/import_remote.py",
+    "drengr/cli/tail.py",
+    "drengr/files/csv_rows.py",
+    "drengr/files/json_rows.py",
+    "drengr/importing.py",
+    "drengr/serving/worker.py",
+    "drengr/store/entries.py",
+    "drengr/store/imports.py",
+    "drengr/store/projects.py",
+    "drengr/store/results.py",
+    "drengr/store/rules.py",
+    "drengr/store/sqlite/count.py",
+    "drengr/store/sqlite/database.py",
+    "drengr/store/sqlite/group_commit.py",
+    "drengr/store/sqlite/ledger.py",
+    "drengr/store/sqlite/migrations/0001_initial.py",
+    "drengr/store/sqlite/migrations/0002_identity.py",
+    "drengr/store/sqlite/migrations/0010_ledger.py",
+    "drengr/store/sqlite/read.py",
+    "drengr/store/sqlite/totals.py",
+    "drengr/store/sqlite/write.py",
+}
+
+
+def complaints(*command: str) -> str:
+    return subprocess.run(
+        [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False
+    ).stdout
+
+
+def test_ruff_has_no_complaint():
+    assert complaints("ruff", "check", "--quiet", "--output-format=concise", ".") == ""
+
+
+def test_mypy_has_no_complaint():
+    found = complaints("mypy")
+    errors = re.findall(r"(?m)^([^:\n]+):\d+: error: .*$", found)
+    assert "Found" in found or "Success" in found
+    assert set(errors) <= UNTIDY, found
