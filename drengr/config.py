@@ -107,6 +107,20 @@ def read_config(environ: Mapping[str, str] | None = None) -> Config:
     return Config({setting.name: _value(setting, environ.get(setting.name, "")) for setting in SETTINGS})
 
 
+SHAPING = ("DRENGR_ALLOWED_KEYS", "DRENGR_SENSITIVE_WORDS", "DRENGR_KEEP_FIELDS")  # they shape events
+
+
+def rules_of(config: Config) -> dict[str, str]:
+    """The settings that shape events, as the database keeps them: {"DRENGR_ALLOWED_KEYS": "product_name,plan_name"}."""
+    return {name: ",".join(config[name]) for name in SHAPING if name in config.values}
+
+
+def with_rules(config: Config, rules: Mapping[str, str]) -> Config:
+    """The settings, with those that shape events as the database has them; unchanged where it has none."""
+    kept = {name: _words(rules[name]) for name in rules_of(config) if name in rules}
+    return Config({**config.values, **kept})
+
+
 def unknown_settings(environ: Iterable[str]) -> list[str]:
     """Names that look like ours and mean nothing: most likely misspelt."""
     known = {setting.name for setting in SETTINGS} | {"DRENGR_SECRET_KEY"}

@@ -1,14 +1,17 @@
-"""Rows → events → short transactions, with exact totals: the loop behind whole files, over HTTP and by command."""
+"""Rows → events → short transactions, with exact totals: the loop behind whole files, over HTTP and by command
+(contract 5).
+"""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from drengr.events.event import Context, Event
 from drengr.files.json_rows import BrokenFile
 from drengr.files.reader import Batch, Limits
-from drengr.sources import MAX_TOLD_KEYS, SOURCES, read_batch
+from drengr.sources import MAX_TOLD_KEYS, Mapped, read_batch
+from drengr.sources.guess import guess_cause
 
 MAX_REASONS = 10
 TRANSACTION_ROWS = 5000  # some 50 to 100 ms, which live events may have to wait for; 2,000 cost a tenth more
@@ -24,113 +27,161 @@ def limits_of(config: Mapping[str, object]) -> Limits:
     )
 
 
+class Fruitless(BrokenFile):
+    """The file was read to its end and is not what was asked for: no row in it, no row of it an event, or rows missing.
+
+    Nothing fails in silence: whoever deletes a file after its import must not lose it to a vendor's error page.
+    """
+
+
 class Added(Protocol):
     """What became of the events of one write."""
 
-    inserted: int
-    duplicates: int
+    @property
+    def inserted(self) -> int: ...
+
+    @property
+    def duplicates(self) -> int: ...
+
+
+@dataclass(slots=True)
+class Waiting:
+    """What is read and waits for its transaction."""
+
+    events: list[Event] = field(default_factory=list)
+    rows: int = 0
+    dropped: Counter[str] = field(default_factory=Counter)  # rows that are no event, by the words of contract 10
+    changed: Counter[str] = field(default_factory=Counter)  # events that lost something, by the words of contract 10
+    reasons: list[str] = field(default_factory=list)  # of the first skipped rows
+    notes: Counter[str] = field(default_factory=Counter)  # what could not be read of events, and of how many
+    dropped_keys: Counter[tuple[str, str]] = field(default_factory=Counter)  # (full key, sensitive word in it)
+
+    def take(self, mapped: Mapped, rows: int, place: Callable[[int], str]) -> None:
+        """Add what became of so many rows.
+
+        place  text before the reason of the row at a position in the batch
+        """
+        self.events += mapped.events
+        self.rows += rows
+        self.dropped.update(code for _, code, _ in mapped.skipped)
+        self.changed.update(mapped.changed)
+        told = mapped.skipped[: MAX_REASONS - len(self.reasons)]
+        self.reasons += [f"{place(position)}: {reason}" for position, _, reason in told]
+        self.notes.update(mapped.notes)
+        add_keys(self.dropped_keys, mapped.dropped_keys)
 
 
 @dataclass(slots=True)
 class Tally:
-    """Totals so far; imported + skipped + duplicates = rows."""
+    """Totals of what is stored; imported + skipped + duplicates = rows."""
 
     rows: int = 0
     imported: int = 0
     skipped: int = 0
     duplicates: int = 0
     reasons: list[str] = field(default_factory=list)  # the first MAX_REASONS
+    notes: Counter[str] = field(default_factory=Counter)
+    dropped_keys: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def with_skipped(self, rows: int, reasons: Sequence[str]) -> "Tally":
-        """These totals once `rows` more are read, of which the reasons' were skipped."""
-        kept = self.reasons + list(reasons[: MAX_REASONS - len(self.reasons)])
-        return replace(self, rows=self.rows + rows, skipped=self.skipped + len(reasons), reasons=kept)
-
-    def with_added(self, added: Added) -> "Tally":
-        """These totals once the events of the rows are stored."""
-        return replace(
-            self, imported=self.imported + added.inserted, duplicates=self.duplicates + added.duplicates
+    def after(self, waiting: Waiting, added: Added) -> "Tally":
+        """These totals once the events that waited are stored."""
+        return self.plus(
+            Tally(
+                waiting.rows,
+                added.inserted,
+                waiting.dropped.total(),
+                added.duplicates,
+                waiting.reasons,
+                waiting.notes,
+                waiting.dropped_keys,
+            )
         )
 
     def plus(self, other: "Tally") -> "Tally":
         """Both together."""
+        keys = self.dropped_keys.copy()
+        add_keys(keys, other.dropped_keys)
         return Tally(
             self.rows + other.rows,
             self.imported + other.imported,
             self.skipped + other.skipped,
             self.duplicates + other.duplicates,
+            (self.reasons + other.reasons)[:MAX_REASONS],
+            self.notes + other.notes,
+            keys,
         )
+
+
+def add_keys(counts: Counter[tuple[str, str]], more: Counter[tuple[str, str]]) -> None:
+    """Add the counts of dropped keys; a file that invents keys must not fill the memory."""
+    for key, count in more.items():
+        if key in counts or len(counts) < MAX_TOLD_KEYS:
+            counts[key] += count
 
 
 class Import:
     """One file or upload on its way into the store.
 
-    put     stores events in one transaction and says what became of them; it is given the totals as they are without
-            these events' own fate, so that it can keep them in the same transaction
+    put     stores the events in one transaction and says what became of them; it is given the totals before, so that
+            it can keep those after in the same transaction
     place   text before a reason: `event 4` over HTTP, a file and its line on the command line
+    tally   of an earlier run that went so far with the same file
     """
 
     def __init__(
         self,
         context: Context,
-        put: Callable[[list[Event], Tally], Added],
+        put: Callable[[Waiting, Tally], Added],
         place: Callable[[int, int], str],
         tally: Tally | None = None,
     ) -> None:
         self._context = context
         self._put = put
         self._place = place
-        self.tally = tally or Tally()  # of what is stored
-        self._ahead = self.tally  # with what is read and waits for the next transaction
-        self._waiting: list[Event] = []
-        self.notes: Counter[str] = Counter()  # of rows read, as Mapped has them
-        self.dropped_keys: Counter[tuple[str, str]] = Counter()
+        self.tally = tally or Tally()
+        self._waiting = Waiting()
+        self._guess: str | None = None  # why the first rows are no events
 
     def run(self, batches: Iterable[Batch]) -> Iterator[Tally]:
         """The totals after every batch. What was read before an error is stored, then the error goes on.
 
-        Raises  BrokenFile, and whatever `put` raises
+        Raises  BrokenFile, Fruitless at the end, and whatever `put` raises
         """
         try:
             for batch in batches:
-                self._read(batch)
-                if self._ahead.rows - self.tally.rows >= TRANSACTION_ROWS:
-                    self._store()
+                if batch.rows:
+                    self._read(batch)
                 yield self.tally
         except BrokenFile:
             self._store()
             raise
         self._store()
         yield self.tally
+        self._check_fruits()
 
     def _read(self, batch: Batch) -> None:
-        if not batch.rows:
-            return
         mapped = read_batch(batch.rows, self._context)
-        first = self._ahead.rows
+        first = self.tally.rows + self._waiting.rows
         if first == 0 and not mapped.events:
-            self._check_source(batch.rows)
-        texts = [""] * len(mapped.skipped)
-        for index, (position, _, reason) in enumerate(mapped.skipped[:MAX_REASONS]):
-            texts[index] = f"{self._place(first + position, batch.places[position])}: {reason}"
-        self._ahead = self._ahead.with_skipped(len(batch.rows), texts)
-        self._waiting += mapped.events
-        self.notes.update(mapped.notes)
-        for key, count in mapped.dropped_keys.items():
-            if key in self.dropped_keys or len(self.dropped_keys) < MAX_TOLD_KEYS:
-                self.dropped_keys[key] += count
+            self._guess = guess_cause(batch.rows, self._context)
+        self._waiting.take(
+            mapped, len(batch.rows), lambda position: self._place(first + position, batch.places[position])
+        )
+        if self._waiting.rows >= TRANSACTION_ROWS:
+            self._store()
 
     def _store(self) -> None:
-        if self._ahead.rows == self.tally.rows:
+        if not self._waiting.rows:
             return
-        self.tally = self._ahead = self._ahead.with_added(self._put(self._waiting, self._ahead))
-        self._waiting = []
+        self.tally = self.tally.after(self._waiting, self._put(self._waiting, self.tally))
+        self._waiting = Waiting()
 
-    def _check_source(self, rows: list[object]) -> None:
-        """Raises BrokenFile when no row is an event, but most are one of another source."""
-        for source in SOURCES:
-            if source in (self._context.source, "generic"):
-                continue
-            mapped = read_batch(rows, replace(self._context, source=source))
-            if len(mapped.events) * 2 > len(rows):
-                raise BrokenFile(f"its rows are not of source {self._context.source}; they look like {source}")
+    def _check_fruits(self) -> None:
+        if not self.tally.rows:
+            raise Fruitless("there is not a single row in it")
+        if self.tally.skipped == self.tally.rows:
+            raise Fruitless(f"not one of its {self.tally.rows:,} rows is an event" + _clause(self._guess))
+
+
+def _clause(guess: str | None) -> str:
+    return f": {guess}" if guess else ""

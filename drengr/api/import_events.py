@@ -1,45 +1,25 @@
 """POST /import-events: history in batches of 1,000 rows, or the vendor's file as it is (contract 5)."""
 
-import logging
-import tempfile
-import threading
-import time
-from collections.abc import Iterable, Iterator
-from typing import BinaryIO
+from flask import Blueprint, Response, request
 
-import orjson
-from flask import Blueprint, Response, request, stream_with_context
-
-from drengr.api import arrivals
 from drengr.api.errors import ApiError, json_response
-from drengr.api.incoming import (
-    BadEncoding,
-    BodyTooLarge,
-    body_pieces,
-    drain,
-    read_body,
-    require_project_of_secret_key,
-)
+from drengr.api.import_file import counts_of, imported_file
+from drengr.api.incoming import BadEncoding, BodyTooLarge, drain, read_body, require_project_of_secret_key
 from drengr.api.service import service
 from drengr.events.event import Context
 from drengr.events.jsontext import clean_text, read_json
-from drengr.files.json_rows import BrokenFile
-from drengr.files.reader import FileReader, inflated, spooled
-from drengr.importing import MAX_REASONS, Import, limits_of
-from drengr.sources import SOURCES, BadSource, Mapped, checked_mapping, checked_source, ga4, read_batch
+from drengr.importing import Tally, Waiting
+from drengr.sources import BadSource, BadZone, checked_mapping, checked_source, checked_zone, read_batch
 from drengr.sources.generic import BadMapping
-from drengr.store import Project, StoreError
-
-log = logging.getLogger("drengr.api")
+from drengr.store import Account, Project
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
 MAX_EVENTS = 1_000
 MAX_APP_PACKAGE = 255
-MAX_UPLOADS = 4  # whole files at once in a worker: threads and memory belong to live events
-_PROGRESS_S = 1.0
-_NDJSON = "application/x-ndjson"
 
-_uploads = threading.BoundedSemaphore(MAX_UPLOADS)
+_OF_A_BATCH = ("time_zone",)
+_OF_A_FILE = ("source", "app_package", "mapping", "time_zone")
+_AS_IT_IS = "send the file as it is: curl -T FILE, or curl --data-binary @FILE"
 
 door = Blueprint("import_events", __name__)
 
@@ -50,10 +30,46 @@ def import_events() -> Response:
     """A batch, or a whole file when the query string names its source."""
     try:
         project = require_project_of_secret_key()
+        _check_parameters(_OF_A_FILE if "source" in request.args else _OF_A_BATCH)
+        if request.mimetype == "multipart/form-data":
+            raise ApiError(400, f"this is a form (curl -F), which wraps the file; {_AS_IT_IS}")
         return _whole_file(project) if "source" in request.args else _batch(project)
     except ApiError:
         drain()
         raise
+
+
+def _check_parameters(known: tuple[str, ...]) -> None:
+    """Raises ApiError 400 for a parameter of the query that would do nothing, most likely misspelt."""
+    for name, values in request.args.lists():
+        if name not in known:
+            of_a_file = "" if "source" in known else "; of a whole file, which source marks: " + ", ".join(_OF_A_FILE)
+            raise ApiError(400, f"unknown query parameter {name[:64]!r}; there are {', '.join(known)}{of_a_file}")
+        if len(values) > 1:
+            raise ApiError(400, f"query parameter {name} comes twice")
+
+
+# A whole file ---------------------------------------------------------------------------------------------------------
+
+
+def _whole_file(project: Project) -> Response:
+    context = _context(request.args["source"], _query_mapping(), _query_text("app_package"))
+    return imported_file(project, context)
+
+
+def _query_text(name: str) -> str | None:
+    value = request.args.get(name)
+    return None if value is None else clean_text(value)
+
+
+def _query_mapping() -> object:
+    text = _query_text("mapping")
+    if text is None:
+        return None
+    try:
+        return read_json(text.encode())
+    except ValueError:
+        raise ApiError(400, "mapping in the query string is not JSON") from None
 
 
 # A batch --------------------------------------------------------------------------------------------------------------
@@ -65,20 +81,22 @@ def _batch(project: Project) -> Response:
     here = service()
     with here.gate.at_work():
         with here.gate.mapping(len(body)):
-            source, mapped = _read(_envelope(body))
-        added = here.store.add(project.id, mapped.events)
-    texts = [f"event {position}: {reason}" for position, _, reason in mapped.skipped[:MAX_REASONS]]
-    return json_response(_counts(source, added.inserted, len(mapped.skipped), texts, added.duplicates))
+            source, read = _read(_envelope(body))
+        account = Account("importer", read.rows, read.dropped, read.changed)
+        added = here.store.add(project.id, read.events, account)
+    return json_response(counts_of(source, Tally().after(read, added)))
 
 
-def _read(envelope: dict) -> tuple[str, Mapped]:
+def _read(envelope: dict) -> tuple[str, Waiting]:
     context = _context(envelope.get("source"), envelope.get("mapping"), envelope.get("app_package"))
     rows = envelope.get("events")
     if not isinstance(rows, list):
         raise ApiError(400, "events must be an array of rows")
     if len(rows) > MAX_EVENTS:
         raise ApiError(413, f"too many events: {len(rows)} rows, at most {MAX_EVENTS} in one request")
-    return context.source, read_batch(rows, context)
+    read = Waiting()
+    read.take(read_batch(rows, context), len(rows), lambda position: f"event {position}")
+    return context.source, read
 
 
 def _body() -> bytes:
@@ -105,150 +123,12 @@ def _context(source: object, mapping: object, app_package: object) -> Context:
     try:
         source = checked_source(source)
         mapping = checked_mapping(source, mapping)
-    except (BadSource, BadMapping) as error:
+        time_zone = checked_zone(request.args.get("time_zone"))
+    except (BadSource, BadMapping, BadZone) as error:
         raise ApiError(400, str(error)) from None
     if app_package is not None and (not isinstance(app_package, str) or len(app_package) > MAX_APP_PACKAGE):
         raise ApiError(400, f"app_package must be text of at most {MAX_APP_PACKAGE} characters")
     here = service()
-    return Context(source, here.now_ms(), here.sensitive, app_package=app_package or None, mapping=mapping)
-
-
-def _counts(source: str, imported: int, skipped: int, errors: list[str], duplicates: int) -> dict:
-    counts = {"imported": imported, "skipped": skipped, "errors": errors, "duplicates": duplicates}
-    return counts | {"meta": ga4.META} if source == ga4.SOURCE else counts
-
-
-# A whole file ---------------------------------------------------------------------------------------------------------
-
-
-def _whole_file(project: Project) -> Response:
-    context = _context(request.args["source"], _query_mapping(), _query_text("app_package"))
-    upload = _Upload(project, context)
-    lines = upload.progress()
-    if _NDJSON in request.headers.get("Accept", ""):
-        return Response(stream_with_context(lines), mimetype=_NDJSON)
-    for _ in lines:
-        pass
-    return json_response(upload.answer, upload.answer.get("code", 200))
-
-
-def _query_text(name: str) -> str | None:
-    value = request.args.get(name)
-    return None if value is None else clean_text(value)
-
-
-def _query_mapping() -> object:
-    text = _query_text("mapping")
-    if text is None:
-        return None
-    try:
-        return read_json(text.encode())
-    except ValueError:
-        raise ApiError(400, "mapping in the query string is not JSON") from None
-
-
-class _Upload:
-    """One file as it comes in and is stored."""
-
-    def __init__(self, project: Project, context: Context) -> None:
-        here = service()
-        kind = SOURCES[context.source].column_kind
-        self._limits = limits_of(here.config)
-        self._folder = here.store.folder
-        self._patience_s = here.config["DRENGR_BODY_SECONDS"]
-        self._source = context.source
-        self._reader = FileReader(self._limits, lambda header: kind(header, context.mapping))
-        self._import = Import(
-            context, lambda events, _: here.store.add_history(project.id, events), lambda row, _: f"event {row}"
-        )
-        self._bytes = 0  # received
-        self.answer: dict = {}  # at the end
-
-    def progress(self) -> Iterator[bytes]:
-        """Reads and stores; a line of JSON a second, the last being the answer, errors included.
-
-        Whoever hangs up while it is told of the progress keeps what it sent, as anybody does who hangs up.
-        """
-        working, told = self._working(), time.monotonic()
-        try:
-            for _ in working:
-                if time.monotonic() - told >= _PROGRESS_S:
-                    told = time.monotonic()
-                    yield orjson.dumps(self._counts() | {"bytes": self._bytes}) + b"\n"
-        except GeneratorExit:
-            for _ in working:
-                pass
-            raise
-        yield orjson.dumps(self.answer) + b"\n"
-
-    def _working(self) -> Iterator[None]:
-        """The upload, step by step; at the end there is the answer."""
-        if _uploads.acquire(blocking=False):
-            try:
-                yield from self._imported()
-            finally:
-                _uploads.release()
-        else:
-            self.answer = self._failure(503, f"{MAX_UPLOADS} files are being imported at this moment")
-        drain()
-
-    def _imported(self) -> Iterator[None]:
-        try:
-            batches = self._reader.batches(self._pieces(), request.headers.get("Content-Type", ""), self._spooled)
-            for _ in self._import.run(batches):
-                yield
-            self.answer = self._counts()
-        except BrokenFile as error:
-            self.answer = self._failure(400, str(error))
-        except (StoreError, OSError) as error:
-            log.error("an import stopped: %s: %s", type(error).__name__, error)
-            self.answer = self._failure(503, "the database cannot be used now")
-        except Exception:  # the status may be sent already: only this line can tell the client
-            log.exception("an import failed")
-            self.answer = self._failure(500, "internal error")
-
-    def _counts(self) -> dict:
-        tally = self._import.tally
-        counts = _counts(self._source, tally.imported, tally.skipped, tally.reasons, tally.duplicates)
-        return counts | {"files": self._reader.files}
-
-    def _failure(self, status: int, reason: str) -> dict:
-        tally = self._import.tally
-        where = f" in {self._reader.member[:100]}" if self._reader.member else ""
-        text = (
-            f"{reason}{where}. Before that {tally.rows} rows were read: {tally.imported} are stored now,"
-            f" {tally.duplicates} already were, {tally.skipped} were skipped. Sending it again is safe"
-        )
-        return {"code": status, "error": text, **self._counts()}
-
-    def _pieces(self) -> Iterator[bytes]:
-        """The body as it was before the transfer packed it. Raises BrokenFile."""
-        coding = request.headers.get("Content-Encoding", "identity").strip().lower()
-        if coding in ("gzip", "x-gzip"):
-            return inflated(self._received(), self._limits)
-        if coding not in ("", "identity"):
-            raise BrokenFile(f"content encoding {coding[:40]!r} is not known; send it as gzip or as it is")
-        return self._received()
-
-    def _received(self) -> Iterator[bytes]:
-        connection = request.environ.get("gunicorn.socket")
-        pieces = body_pieces()
-        while True:
-            arrivals.awaited(connection, self._patience_s)
-            try:
-                piece = next(pieces, b"")
-            except ApiError:
-                raise BrokenFile("the upload broke off") from None
-            finally:
-                arrivals.received(connection)  # waiting for the database is ours, and may take longer
-            if not piece:
-                break
-            self._bytes += len(piece)
-            yield piece
-        if self._bytes < (request.content_length or 0):
-            raise BrokenFile(f"the upload broke off after {self._bytes} of {request.content_length} bytes")
-
-    def _spooled(self, pieces: Iterable[bytes]) -> Iterator[BinaryIO | None]:
-        """A zip can only be read from its end; the file has no name, it is gone whatever happens."""
-        with tempfile.TemporaryFile(dir=self._folder) as file:
-            yield from spooled(pieces, file, self._limits)
+    return Context(
+        source, here.now_ms(), here.sensitive, app_package=app_package or None, mapping=mapping, time_zone=time_zone
+    )

@@ -115,7 +115,7 @@ def _preflight(path: str) -> dict:
 def _importer(method: str) -> dict:
     errors = {
         "400": (
-            "A field is wrong, or the file broke off: what was read before is counted",
+            "A field is wrong, or the file is damaged or holds no event: what was read is counted",
             {"code": 400, "error": "events must be an array of rows"},
         ),
         "401": ("No good secret key", {"code": 401, "error": "invalid secret key"}),
@@ -138,6 +138,7 @@ def _importer(method: str) -> dict:
             _query("source", {"enum": list(SOURCES)}, of_a_file + "whose it is"),
             _query("app_package", {"type": "string", "maxLength": 255}, "Noted with every event of the file"),
             _query("mapping", {"type": "string"}, "generic only: the mapping as JSON"),
+            _query("time_zone", {"type": "string"}, "IANA name, of times that name no zone; default: UTC"),
         ],
         "requestBody": {
             "required": True,

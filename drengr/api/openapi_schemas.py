@@ -140,6 +140,11 @@ SCHEMAS = {
         skipped=_COUNT,
         errors={"type": "array", "items": _TEXT, "maxItems": 10, "examples": [["event 4: missing event name"]]},
         duplicates=_COUNT,
+        notes={
+            "type": "array",
+            "items": _closed("rows note", rows={"type": "integer", "minimum": 1}, note=_TEXT),
+            "description": "Of rows that are events: what could not be read of how many",
+        },
         meta=_closed("dedup", dedup=_TEXT),
         files={"type": "integer", "minimum": 0, "description": "Whole files only: how many data files were read"},
     ),

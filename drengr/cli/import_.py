@@ -1,30 +1,52 @@
 """`drengr import …`: vendors' export files into the database, or to a remote service (contract 5)."""
 
+import errno
 import os
-import sys
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from typing import Protocol
 
 import click
 
 from drengr.cli.database import chosen_project, open_store
-from drengr.cli.import_local import DryRun, FileImport, LocalImport
+from drengr.cli.import_local import Counted, LocalImport, Stored
 from drengr.cli.import_remote import RemoteImport
-from drengr.config import BadSetting, Config, read_config
+from drengr.cli.import_report import Done, tell_all, tell_file, tell_json, told
+from drengr.cli.printing import say, shown
+from drengr.config import BadSetting, Config, read_config, rules_of, with_rules
 from drengr.events.event import Context
-from drengr.events.jsontext import read_json
+from drengr.events.jsontext import clean_text, read_json
 from drengr.files.json_rows import BrokenFile
-from drengr.importing import Tally
-from drengr.sources import SOURCES, checked_mapping
+from drengr.importing import Fruitless, Tally
+from drengr.sources import SOURCES, BadZone, checked_mapping, checked_zone
 from drengr.sources.generic import BadMapping
-from drengr.store import StoreError
+from drengr.store import Store, StoreError
 
 EXIT_SKIPPED = 1  # only with --strict
 EXIT_UNFINISHED = 3  # the same command goes on where this one stopped
+EXIT_FRUITLESS = 4  # the same command would only stop there again
+MAX_APP_PACKAGE = 255
 
+_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENETUNREACH, errno.EHOSTUNREACH)
 _SUFFIXES = (".zip", ".gz", ".json", ".jsonl", ".ndjson", ".csv")
+
+
+class Importer(Protocol):
+    """What reads one file after the other; `tally`, `files` and `resumed_at` are those of the last one."""
+
+    tally: Tally
+    files: int
+    resumed_at: int
+
+    def run(self, path: str) -> Iterator[int]:
+        """Import the file; yields its bytes done so far. Raises BrokenFile, OSError, StoreError."""
+
+    def finish(self) -> None:
+        """Every file is done."""
 
 
 @click.command("import")
@@ -32,39 +54,58 @@ _SUFFIXES = (".zip", ".gz", ".json", ".jsonl", ".ndjson", ".csv")
 @click.option("--source", type=click.Choice(list(SOURCES)), required=True, help="Whose export it is.")
 @click.option("--app-package", help="Noted with every event, e.g. com.example.shop.")
 @click.option("--mapping", metavar="FILE|JSON", help="For --source generic: which of your fields are which.")
+@click.option("--time-zone", metavar="NAME", help="Of times that name none, e.g. America/Los_Angeles; default: UTC.")
 @click.option("--project", metavar="NAME|ID", help="Default: the only one.")
 @click.option("--dry-run", is_flag=True, help="Say what would be imported; store nothing.")
 @click.option("--strict", is_flag=True, help="Exit code 1 when a row was skipped.")
 @click.option("--url", help="Send to the service there; DRENGR_SECRET_KEY is its key.")
-def command(paths, source, app_package, mapping, project, dry_run, strict, url) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
+def command(paths, source, app_package, mapping, time_zone, project, dry_run, strict, url, as_json) -> None:
     """Import vendors' export files.
 
     A PATH is a file (zip, gzip, NDJSON, JSON, CSV), a directory of such files, or - for standard input. Safe beside a
     running service, safe to repeat; a run that was killed goes on where it stopped.
 
-    Exit codes: 0 done, 1 rows skipped (with --strict), 2 wrong usage, 3 not finished: run it again.
+    Exit codes: 0 done, 1 rows skipped (with --strict), 2 wrong usage, 3 not finished: run it again, 4 a file is
+    damaged, empty or not what --source says: running it again does not help.
     """
     try:
         config = read_config()
-        mapping = checked_mapping(source, _mapping(mapping))
-    except (BadSetting, BadMapping) as error:
-        raise click.UsageError(str(error)) from error
+        context = Context(
+            source,
+            time.time_ns() // 1_000_000,
+            config.sensitive_keys,
+            _checked_package(app_package),
+            checked_mapping(source, _mapping(mapping)),
+            checked_zone(time_zone),
+            names_dropped_keys=True,
+        )
+    except (BadSetting, BadMapping, BadZone) as error:
+        raise click.UsageError(shown(error)) from error
     with ExitStack() as stack:
-        context = Context(source, time.time_ns() // 1_000_000, config.sensitive_keys, app_package, mapping)
         try:
-            importer = _importer(stack, config, context, project, dry_run, url)
-            code = _import_all(importer, list(_files(paths)), strict)
+            names = Counted() if dry_run else None
+            importer = _importer(stack, config, context, project and clean_text(project), names, url)
+            run = _Run(importer, "would be imported" if dry_run else "imported", quiet=as_json)
+            code = run.all_files(paths, strict)
+            if as_json:
+                tell_json(run.files, code, names and names.names)
+            else:
+                tell_all(run.files, run.verb, names and names.names)
         except StoreError as error:
-            click.echo(f"Stopped: {error}", err=True)
+            say(f"Stopped: {shown(error)}", err=True)
             code = EXIT_UNFINISHED
     raise SystemExit(code)
 
 
 def _importer(
-    stack: ExitStack, config: Config, context: Context, project: str | None, dry_run: bool, url: str | None
-) -> FileImport:
-    if dry_run:
-        return DryRun(config, context)
+    stack: ExitStack, config: Config, context: Context, project: str | None, dry_run: Counted | None, url: str | None
+) -> Importer:
+    there = os.path.exists(config["DRENGR_DATABASE"])
+    if dry_run is not None:
+        if there and not url:
+            config, context = _with_rules_of_service(stack.enter_context(open_store()), config, context)
+        return LocalImport(config, context, dry_run)
     if url:
         key = os.environ.get("DRENGR_SECRET_KEY")
         if not key:
@@ -72,13 +113,34 @@ def _importer(
         if project:
             raise click.UsageError("--project goes without --url: there the key says which project it is.")
         return RemoteImport(url, key, context)
-    if not os.path.exists(config["DRENGR_DATABASE"]):
+    if not there:
         raise click.UsageError(
-            f"There is no database {config['DRENGR_DATABASE']}; set DRENGR_DATABASE, or make a project first:"
+            f"There is no database {shown(config['DRENGR_DATABASE'])}; set DRENGR_DATABASE, or make a project first:"
             " drengr project create NAME"
         )
     store = stack.enter_context(open_store())
-    return LocalImport(config, context, store, chosen_project(store, project))
+    found = chosen_project(store, project)
+    config, context = _with_rules_of_service(store, config, context)
+    return LocalImport(config, context, Stored(config, context, store, found))
+
+
+def _with_rules_of_service(store: Store, config: Config, context: Context) -> tuple[Config, Context]:
+    """The settings that shape events as the service runs with them: history must look like what comes live."""
+    ours = rules_of(config)
+    config = with_rules(config, store.rules())
+    for name, value in rules_of(config).items():
+        if value != ours[name]:
+            say(f"{name} is {shown(value)!r} here, as the service last ran, not {shown(ours[name])!r}.", err=True)
+    return config, replace(context, sensitive=config.sensitive_keys)
+
+
+def _checked_package(given: str | None) -> str | None:
+    if given is None:
+        return None
+    package = clean_text(given)
+    if len(package) > MAX_APP_PACKAGE:
+        raise click.UsageError(f"--app-package must be text of at most {MAX_APP_PACKAGE} characters.")
+    return package or None
 
 
 def _mapping(given: str | None) -> object:
@@ -94,74 +156,90 @@ def _mapping(given: str | None) -> object:
         raise BadMapping("--mapping is not readable as JSON") from None
 
 
-def _files(paths: tuple[str, ...]) -> Iterator[str]:
-    """The files meant, directories opened, in order of name; what is no export there is left alone."""
+def _files(paths: tuple[str, ...], problems: list[OSError]) -> Iterator[str]:
+    """The files meant, directories opened, in order of name; what is no export there is left alone.
+
+    problems  gets the directories that cannot be read
+    """
     for path in paths:
         if path == "-" or not os.path.isdir(path):
             yield path
             continue
-        inside = sorted(str(each) for each in Path(path).rglob("*") if each.is_file() and each.name[0] != ".")
+        walked = os.walk(path, onerror=problems.append)
+        inside = sorted(os.path.join(folder, name) for folder, _, names in walked for name in names if name[0] != ".")
         known = [each for each in inside if each.lower().endswith(_SUFFIXES)]
         if len(known) < len(inside):
-            click.echo(f"{path}: {len(inside) - len(known)} files that end in none of {' '.join(_SUFFIXES)} left alone")
+            left = len(inside) - len(known)
+            say(f"{shown(path)}: {left} files that end in none of {' '.join(_SUFFIXES)} left alone", err=True)
         yield from known
 
 
-def _import_all(importer: FileImport, paths: list[str], strict: bool) -> int:
-    """Import file after file, say what became of each and of all. The exit code."""
-    total, files, code, stop = Tally(), 0, 0, ""
-    for path in paths:
+def _may_pass(error: OSError) -> bool:
+    """Whether the network or the machine gave way, and not the file: the same command may succeed later."""
+    return isinstance(error, ConnectionError | TimeoutError | socket.gaierror) or error.errno in _PASSING
+
+
+class _Run:
+    """File after file, and what became of each."""
+
+    def __init__(self, importer: Importer, verb: str, *, quiet: bool) -> None:
+        self.verb = verb
+        self.files: list[Done] = []
+        self._importer = importer
+        self._quiet = quiet
+        self._codes = {0}
+
+    def all_files(self, paths: tuple[str, ...], strict: bool) -> int:
+        """Import them all. The exit code."""
+        problems: list[OSError] = []
+        files = list(_files(paths, problems))
+        for problem in problems:
+            say(f"{shown(problem.filename)}: {problem.strerror}; the files in it are left out.", err=True)
+        if problems or not files:
+            self._codes.add(EXIT_FRUITLESS)
+        if not files:
+            say("There is no file to import.", err=True)
+        for path in files:
+            if not self._one_file(path):
+                break
+        # 3 promises that the same command goes on; that holds whatever else is wrong with other files.
+        code = EXIT_UNFINISHED if EXIT_UNFINISHED in self._codes else max(self._codes)
+        if code != EXIT_UNFINISHED:
+            self._importer.finish()
+        return code or (EXIT_SKIPPED if strict and any(done.tally.skipped for done in self.files) else 0)
+
+    def _one_file(self, path: str) -> bool:
+        """Whether the next one may be tried."""
+        failure, go_on = "", True
         try:
-            _import_one(importer, path)
-        except (BrokenFile, OSError) as error:  # the next file may be whole
-            click.echo(f"{path}: {_text(error)}. What was read before that is kept; repeating is safe.", err=True)
-            code = EXIT_UNFINISHED
+            self._import(path)
+        except BrokenFile as error:  # the next file may be whole
+            failure = self._failed(EXIT_FRUITLESS, str(error), kept=not isinstance(error, Fruitless))
+        except OSError as error:
+            code = EXIT_UNFINISHED if _may_pass(error) else EXIT_FRUITLESS
+            failure = self._failed(code, error.strerror or str(error))
         except KeyboardInterrupt:
-            stop = "Interrupted"
+            failure, go_on = self._failed(EXIT_UNFINISHED, "Interrupted"), False
         except StoreError as error:
-            stop = f"Stopped: {error}"
-        total, files = total.plus(importer.tally), files + importer.files
-        _tell(importer, path)
-        if stop:
-            click.echo(f"\n{stop}. What is stored stays; the same command goes on from there.", err=True)
-            code = EXIT_UNFINISHED
-            break
-    if not code:
-        importer.finish()
-    click.echo(f"Total: {files} data files, {_sum(total, importer.verb)}.")
-    click.echo(importer.report(), nl=False)
-    return code or (EXIT_SKIPPED if strict and total.skipped else 0)
+            failure, go_on = self._failed(EXIT_UNFINISHED, f"Stopped: {error}"), False
+        done = Done(path, self._importer.tally, self._importer.files, self._importer.resumed_at, failure)
+        self.files.append(done)
+        if failure:
+            say(f"{shown(path)}: {shown(failure)}", err=True)
+        if not self._quiet:
+            tell_file(done, self.verb)
+        return go_on
 
+    def _import(self, path: str) -> None:
+        size = os.path.getsize(path) if os.path.isfile(path) else 0
+        label = "standard input" if path == "-" else shown(os.path.basename(path))
+        with told(label, size) as tell:
+            for position in self._importer.run(path):
+                tell(position, self._importer.tally.rows - self._importer.resumed_at)
 
-def _import_one(importer: FileImport, path: str) -> None:
-    size = os.path.getsize(path) if os.path.isfile(path) else 0
-    begun, at = time.monotonic(), 0
-    label = "standard input" if path == "-" else os.path.basename(path)
-    with click.progressbar(
-        length=size or 1, label=label, file=sys.stderr, show_eta=bool(size),
-        show_percent=bool(size), item_show_func=lambda rows: f"{rows or 0:,.0f} rows/s", update_min_steps=1,
-    ) as bar:  # fmt: skip
-        first = None
-        for position in importer.run(path):
-            first = importer.tally.rows if first is None else first
-            bar.update(position - at if size else 0, (importer.tally.rows - first) / (time.monotonic() - begun + 1e-9))
-            at = position
-
-
-def _tell(importer: FileImport, path: str) -> None:
-    if importer.resumed_at:
-        click.echo(f"{path}: went on after row {importer.resumed_at:,}, where an earlier run stopped")
-    click.echo(f"{path}: {_sum(importer.tally, importer.verb)}")
-    for reason in importer.tally.reasons:
-        click.echo(f"  skipped {reason}")
-    if importer.tally.skipped > len(importer.tally.reasons):
-        click.echo(f"  … and {importer.tally.skipped - len(importer.tally.reasons):,} more")
-
-
-def _sum(tally: Tally, verb: str) -> str:
-    parts = f"{tally.imported:,} {verb} + {tally.duplicates:,} duplicates + {tally.skipped:,} skipped"
-    return f"{tally.rows:,} rows = {parts}"
-
-
-def _text(error: BaseException) -> str:
-    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
+    def _failed(self, code: int, reason: str, *, kept: bool = True) -> str:
+        """Note the exit code. The sentence for whoever ran the command."""
+        self._codes.add(code)
+        if code == EXIT_UNFINISHED:
+            return f"{reason}. What is stored stays; the same command goes on from there."
+        return f"{reason}." + (" What was read is kept; the same file will stop there again." if kept else "")

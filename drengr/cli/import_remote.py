@@ -3,9 +3,10 @@
 import http.client
 import io
 import os
-import sys
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
+from datetime import UTC
 from socket import socket
 from ssl import SSLWantReadError
 from typing import BinaryIO
@@ -14,30 +15,42 @@ from urllib.parse import urlencode, urlsplit
 import click
 import orjson
 
-from drengr.cli.import_local import FileImport
+from drengr.cli.import_local import opened
 from drengr.events.event import Context
 from drengr.files.json_rows import BrokenFile
 from drengr.files.reader import PIECE_BYTES
 from drengr.importing import Tally
 
+_PASSING = (408, 429)  # beside 5xx: answers after which another try may help
 _PATIENCE_S = 300  # between two lines of progress: one a second is the rule, a long transaction the exception
 
 
-class RemoteImport(FileImport):
-    """Sends each file as one upload; the service's progress lines come back while it is under way."""
+class RemoteImport:
+    """Sends each file as one upload; the service's progress lines come back while it is under way.
+
+    `tally` and `files` are those of the last one.
+    """
+
+    resumed_at = 0  # an upload always begins at row one
 
     def __init__(self, url: str, key: str, context: Context) -> None:
-        super().__init__()
-        parts = urlsplit(url if "//" in url else "//" + url, scheme="http")
+        self.tally = Tally()
+        self.files = 0
+        try:
+            parts = urlsplit(url if "//" in url else "//" + url, scheme="http")
+            self._address = (parts.hostname, parts.port)
+        except ValueError:  # a port of letters, half an IPv6 address
+            parts = urlsplit("")
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise click.UsageError("--url takes the address of a service, such as https://events.example.com")
         self._tls = parts.scheme == "https"
-        self._address = (parts.hostname, parts.port)
         query = {"source": context.source}
         if context.app_package:
             query["app_package"] = context.app_package
         if context.mapping:
             query["mapping"] = orjson.dumps(context.mapping).decode()
+        if context.time_zone is not UTC:
+            query["time_zone"] = str(context.time_zone)
         self._path = f"{parts.path.rstrip('/')}/import-events?{urlencode(query)}"
         self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/x-ndjson", "Connection": "close"}
 
@@ -45,9 +58,8 @@ class RemoteImport(FileImport):
         self.tally, self.files = Tally(), 0
         kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
         connection = kind(*self._address, timeout=_PATIENCE_S)
-        file = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115 - stdin stays open
         try:
-            with file:
+            with opened(path) as file:
                 yield from self._sent(connection, file, path)
         except http.client.HTTPException as error:
             raise ConnectionError(f"the service broke off ({type(error).__name__})") from error
@@ -72,20 +84,29 @@ class RemoteImport(FileImport):
             yield size or 0
         self._check(answer.status, last)
 
+    def finish(self) -> None:
+        """The service noted nothing that could be forgotten."""
+
     def _note(self, counts: dict) -> None:
         imported, skipped = counts.get("imported", 0), counts.get("skipped", 0)
         duplicates = counts.get("duplicates", 0)
+        notes = Counter({each["note"]: each["rows"] for each in counts.get("notes", [])})
         self.tally = Tally(
-            imported + skipped + duplicates, imported, skipped, duplicates, counts.get("errors", [])
+            imported + skipped + duplicates, imported, skipped, duplicates, counts.get("errors", []), notes
         )
         self.files = counts.get("files", 0)
 
     def _check(self, status: int, last: dict) -> None:
+        """Raises BrokenFile when it is the file, ConnectionError when another try may help."""
         code = last.get("code", status)
         if code == 401:
             raise click.UsageError("The service does not know the key in DRENGR_SECRET_KEY; it takes a secret key.")
-        if code != 200 or "imported" not in last:
-            raise BrokenFile(f"the service answered {code}: {last.get('error', 'no reason given')}")
+        if code == 200 and "imported" in last:
+            return
+        reason = f"the service answered {code}: {str(last.get('error', 'no reason given')).rstrip('.')}"
+        if code >= 500 or code in _PASSING:
+            raise ConnectionError(reason)
+        raise BrokenFile(reason)
 
 
 class _Replies(io.RawIOBase):

@@ -10,7 +10,7 @@ from typing import NoReturn
 from gunicorn.glogging import Logger
 
 from drengr import __version__
-from drengr.config import BadSetting, Config, read_config, unknown_settings
+from drengr.config import BadSetting, Config, read_config, rules_of, unknown_settings
 from drengr.store import NewProject, StoreError, open_store
 
 EXIT_CANNOT_START = 3
@@ -63,10 +63,14 @@ def announce(config: Config) -> None:
 
 
 def first_start(config: Config) -> None:
-    """Make the database when it is missing, and project `default` when there is none; show its keys this once."""
+    """Make the database when it is missing, and project `default` when there is none; show its keys this once.
+
+    The database is told the settings that shape events.
+    """
     try:
         store = open_store(config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"])
         made = store.make_default_project()
+        store.save_rules(rules_of(config))  # for the commands, whose environment may be another
         store.close()
     except StoreError as error:
         stop_with(str(error))

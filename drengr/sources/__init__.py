@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable
+from datetime import UTC, tzinfo
 from typing import NamedTuple
+from zoneinfo import ZoneInfo
 
 from drengr.events.event import BadRow, Code, Context, Event, Unreadable, event_of
 from drengr.events.properties import CHANGES, SensitiveKeys
@@ -36,6 +38,20 @@ def checked_source(name: object) -> str:
 def checked_mapping(source: str, mapping: object) -> dict[str, str]:
     """The mapping as the source wants it; empty for those that need none. Raises generic.BadMapping."""
     return generic.checked_mapping(mapping) if source == generic.SOURCE else {}
+
+
+class BadZone(ValueError):
+    """There is no such time zone; the text says what is one."""
+
+
+def checked_zone(name: str | None) -> tzinfo:
+    """The time zone of times that name none, by its IANA name; UTC for None. Raises BadZone."""
+    if name is None:
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ValueError, LookupError, OSError):  # OSError: a folder of zones, such as "America"
+        raise BadZone("unknown time zone: it must be an IANA name, such as America/Los_Angeles") from None
 
 
 class Skipped(NamedTuple):

@@ -135,7 +135,7 @@ def test_a_broken_file_keeps_what_was_read_and_says_so(data, stored, words, clie
     answer = send(client, tenant, data)
     assert (answer.status_code, answer.json["code"]) == (400, 400)
     assert words in answer.json["error"]
-    assert "again is safe" in answer.json["error"]
+    assert "Sending the same again changes nothing" in answer.json["error"]
     assert answer.json["imported"] == len(rows())
     assert len(rows()) > 10_000 if stored is True else len(rows()) == stored
     again = send(client, tenant, data)
@@ -147,11 +147,12 @@ def test_a_file_of_another_source_is_refused_by_the_name_of_its_own(source, clie
     answer = send(client, tenant, EXPORT, source)
     assert answer.status_code == 400
     assert f"not of source {source}; they look like amplitude" in answer.json["error"]
+    assert (answer.json["skipped"], len(answer.json["errors"])) == (300, 10)
     assert rows() == []
 
 
 def test_progress_is_told_and_the_last_line_is_the_answer(client, tenant, monkeypatch):
-    monkeypatch.setattr("drengr.api.import_events._PROGRESS_S", 0.0)
+    monkeypatch.setattr("drengr.api.import_file._PROGRESS_S", 0.0)
     answer = send(client, tenant, many(5000), headers={"Accept": "application/x-ndjson"})
     lines = [json.loads(line) for line in answer.data.splitlines()]
     assert answer.mimetype == "application/x-ndjson"

@@ -16,6 +16,8 @@ import pytest
 from click.testing import CliRunner
 
 from drengr.cli import main
+from drengr.cli.import_local import LocalImport
+from drengr.store import StoreError
 from tests.conftest import shared_data
 from tests.service import Service
 
@@ -93,7 +95,7 @@ def test_a_directory_of_archives_is_summed_up(drengr, shop, tmp_path):
     assert done.exit_code == 0
     assert total(done) == "Total: 5 data files, 41 rows = 25 imported + 15 duplicates + 1 skipped."
     assert f"skipped {folder}/3.zip p/b.json line 1: not readable as JSON" in done.stdout
-    assert "1 files that end in none of" in done.stdout
+    assert "1 files that end in none of" in done.stderr
 
 
 def test_standard_input_may_be_anything_a_file_may_be(drengr, shop, tmp_path):
@@ -160,33 +162,47 @@ def test_a_bad_setting_is_wrong_usage(drengr, shop):
     assert drengr("import", EXPORT, "--source", "amplitude", DRENGR_MAX_RATIO="x").exit_code == 2
 
 
-def test_a_broken_file_is_exit_code_3_and_the_others_are_imported(drengr, shop, tmp_path):
+def test_a_broken_file_is_exit_code_4_and_the_others_are_imported(drengr, shop, tmp_path):
     broken = tmp_path / "broken.json.gz"
     broken.write_bytes(gzip.compress(lines(0, 3000))[:-8])
     done = drengr("import", broken, EXPORT, "--source", "amplitude")
-    assert done.exit_code == 3
-    assert "gzip data ends in the middle" in done.stderr
+    assert done.exit_code == 4
+    assert f"{broken}: the gzip data ends in the middle" in done.stderr
     assert total(done) == "Total: 2 data files, 3,300 rows = 3,300 imported + 0 duplicates + 0 skipped."
 
 
 def test_a_file_of_another_source_is_named_every_time(drengr, shop, ask):
     for _ in range(2):
         done = drengr("import", DIRTY, "--source", "posthog")
-        assert (done.exit_code, "they look like mixpanel" in done.stderr) == (3, True)
+        assert (done.exit_code, "they look like mixpanel" in done.stderr) == (4, True)
     assert ask("SELECT count(*) FROM events") == [(0,)]
 
 
-def test_a_changed_file_is_read_from_its_beginning(drengr, shop, tmp_path):
-    file = tmp_path / "a.ndjson"
+def test_a_changed_file_is_read_from_its_beginning(drengr, shop, tmp_path, monkeypatch):
+    file, other = tmp_path / "a.ndjson", tmp_path / "b.ndjson"
     file.write_bytes(lines(0, 10) + b"[")
-    broken = tmp_path / "b.gz"
-    broken.write_bytes(b"\x1f\x8bdamaged")
-    assert drengr("import", file, broken, "--source", "amplitude").exit_code == 3
-    again = drengr("import", file, broken, "--source", "amplitude")
+    other.write_bytes(lines(10, 10))
+    words = ("import", file, other, "--source", "amplitude")
+    with monkeypatch.context() as broken:  # the run ends within the second file
+        broken.setattr(LocalImport, "run", stopping_at(other, LocalImport.run))
+        assert drengr(*words).exit_code == 3
+    again = drengr(*words)
     assert "went on after row 11" in again.stdout
+    with monkeypatch.context() as broken:
+        broken.setattr(LocalImport, "run", stopping_at(other, LocalImport.run))
+        assert drengr(*words).exit_code == 3
     file.write_bytes(lines(10, 10) + b"[")
     os.utime(file, ns=(1, 1))
     assert "went on" not in drengr("import", file, "--source", "amplitude").stdout
+
+
+def stopping_at(path, run):
+    def stopping(self, given):
+        if given == str(path):
+            raise StoreError("disk full")
+        return run(self, given)
+
+    return stopping
 
 
 def dump(database) -> list[tuple]:
@@ -306,7 +322,7 @@ def test_url_sends_files_and_standard_input_to_a_service(service, tmp_path, monk
     piped = CliRunner().invoke(main, [*words, "-"], input=gzip.compress(lines(7990, 20)))
     assert "10 imported + 10 duplicates" in total(piped)
     broken = CliRunner().invoke(main, [*words, "-"], input=gzip.compress(lines(0, 20))[:-8])
-    assert (broken.exit_code, "gzip data ends in the middle" in broken.stderr) == (3, True)
+    assert (broken.exit_code, "gzip data ends in the middle" in broken.stderr) == (4, True)
     assert len(service.events("WHERE project = ?", project["project_id"])) == 8010
 
 

@@ -1,0 +1,178 @@
+"""A vendor's whole file as the body of POST /import-events?source=…: read and stored as it arrives (contract 5)."""
+
+import logging
+import tempfile
+import threading
+import time
+from collections.abc import Iterable, Iterator
+from typing import BinaryIO
+
+import orjson
+from flask import Response, request, stream_with_context
+
+from drengr.api import arrivals
+from drengr.api.errors import ApiError, json_response
+from drengr.api.incoming import body_pieces, drain
+from drengr.api.service import service
+from drengr.events.event import Context
+from drengr.files.json_rows import BrokenFile
+from drengr.files.reader import FileReader, inflated, spooled
+from drengr.importing import Fruitless, Import, Tally, Waiting, limits_of
+from drengr.sources import SOURCES, ga4
+from drengr.store import Account, Added, Project, StoreError
+
+log = logging.getLogger("drengr.api")
+
+MAX_UPLOADS = 4  # whole files at once in a worker: threads and memory belong to live events
+_PROGRESS_S = 1.0
+_NDJSON = "application/x-ndjson"
+_FORM = "application/x-www-form-urlencoded"  # what curl says of whatever follows -d
+
+_uploads = threading.BoundedSemaphore(MAX_UPLOADS)
+
+
+def imported_file(project: Project, context: Context) -> Response:
+    """The answer when the file is read and stored, or an answer that tells of the progress until then."""
+    upload = _Upload(project, context)
+    lines = upload.progress()
+    if _NDJSON in request.headers.get("Accept", ""):
+        return Response(stream_with_context(lines), mimetype=_NDJSON)
+    for _ in lines:
+        pass
+    return json_response(upload.answer, upload.answer.get("code", 200))
+
+
+def counts_of(source: str, tally: Tally) -> dict:
+    """The members that the answer to a batch and to a whole file share."""
+    counts = {
+        "imported": tally.imported,
+        "skipped": tally.skipped,
+        "errors": tally.reasons,
+        "duplicates": tally.duplicates,
+    }
+    if tally.notes:
+        counts["notes"] = [{"rows": rows, "note": note} for note, rows in tally.notes.most_common()]
+    return counts | {"meta": ga4.META} if source == ga4.SOURCE else counts
+
+
+class _BrokeOff(BrokenFile):
+    """The body did not come to its end; another try may."""
+
+
+class _Upload:
+    """One file as it comes in and is stored."""
+
+    def __init__(self, project: Project, context: Context) -> None:
+        here = service()
+        kind = SOURCES[context.source].column_kind
+        self._project = project
+        self._store = here.store
+        self._limits = limits_of(here.config)
+        self._patience_s = here.config["DRENGR_BODY_SECONDS"]
+        self._source = context.source
+        self._reader = FileReader(self._limits, lambda header: kind(header, context.mapping))
+        self._import = Import(context, self._put, lambda row, _: f"event {row}")
+        self._bytes = 0  # received
+        self.answer: dict = {}  # at the end
+
+    def progress(self) -> Iterator[bytes]:
+        """Reads and stores; a line of JSON a second, the last being the answer, errors included.
+
+        Whoever hangs up while it is told of the progress keeps what it sent, as anybody does who hangs up.
+        """
+        working, told = self._working(), time.monotonic()
+        try:
+            for _ in working:
+                if time.monotonic() - told >= _PROGRESS_S:
+                    told = time.monotonic()
+                    yield orjson.dumps(self._counts() | {"bytes": self._bytes}) + b"\n"
+        except GeneratorExit:
+            for _ in working:
+                pass
+            raise
+        yield orjson.dumps(self.answer) + b"\n"
+
+    def _working(self) -> Iterator[None]:
+        """The upload, step by step; at the end there is the answer."""
+        if _uploads.acquire(blocking=False):
+            try:
+                yield from self._imported()
+            finally:
+                _uploads.release()
+        else:
+            self.answer = self._failure(503, f"{MAX_UPLOADS} files are being imported at this moment")
+        drain()
+
+    def _imported(self) -> Iterator[None]:
+        try:
+            batches = self._reader.batches(self._pieces(), request.headers.get("Content-Type", ""), self._spooled)
+            for _ in self._import.run(batches):
+                yield
+            self.answer = self._counts()
+        except Fruitless as error:
+            hint = "; curl -d takes the line ends out of a file: send it with curl -T FILE" if self._is_form() else ""
+            self.answer = self._failure(400, str(error) + hint, repeat_helps=False)
+        except BrokenFile as error:
+            self.answer = self._failure(400, str(error), repeat_helps=isinstance(error, _BrokeOff))
+        except (StoreError, OSError) as error:
+            log.error("an import stopped: %s: %s", type(error).__name__, error)
+            self.answer = self._failure(503, "the database cannot be used now")
+        except Exception:  # the status may be sent already: only this line can tell the client
+            log.exception("an import failed")
+            self.answer = self._failure(500, "internal error")
+
+    def _put(self, waiting: Waiting, _: Tally) -> Added:
+        account = Account("importer", waiting.rows, waiting.dropped, waiting.changed)
+        return self._store.add_history(self._project.id, waiting.events, account=account)
+
+    def _counts(self) -> dict:
+        return counts_of(self._source, self._import.tally) | {"files": self._reader.files}
+
+    def _failure(self, status: int, reason: str, *, repeat_helps: bool = True) -> dict:
+        tally = self._import.tally
+        where = f" in {self._reader.member[:100]}" if self._reader.member else ""
+        advice = (
+            "Sending it again is safe"
+            if repeat_helps
+            else "Sending the same again changes nothing; what is stored already is not stored twice"
+        )
+        text = (
+            f"{reason}{where}. {tally.rows} rows were read: {tally.imported} are stored now,"
+            f" {tally.duplicates} already were, {tally.skipped} were skipped. {advice}"
+        )
+        return {"code": status, "error": text, **self._counts()}
+
+    def _is_form(self) -> bool:
+        return self._import.tally.rows == 0 and request.mimetype == _FORM
+
+    def _pieces(self) -> Iterator[bytes]:
+        """The body as it was before the transfer packed it. Raises BrokenFile."""
+        coding = request.headers.get("Content-Encoding", "identity").strip().lower()
+        if coding in ("gzip", "x-gzip"):
+            return inflated(self._received(), self._limits)
+        if coding not in ("", "identity"):
+            raise BrokenFile(f"content encoding {coding[:40]!r} is not known; send it as gzip or as it is")
+        return self._received()
+
+    def _received(self) -> Iterator[bytes]:
+        connection = request.environ.get("gunicorn.socket")
+        pieces = body_pieces()
+        while True:
+            arrivals.awaited(connection, self._patience_s)
+            try:
+                piece = next(pieces, b"")
+            except ApiError:
+                raise _BrokeOff("the upload broke off") from None
+            finally:
+                arrivals.received(connection)  # waiting for the database is ours, and may take longer
+            if not piece:
+                break
+            self._bytes += len(piece)
+            yield piece
+        if self._bytes < (request.content_length or 0):
+            raise _BrokeOff(f"the upload broke off after {self._bytes} of {request.content_length} bytes")
+
+    def _spooled(self, pieces: Iterable[bytes]) -> Iterator[BinaryIO | None]:
+        """A zip can only be read from its end; the file has no name, it is gone whatever happens."""
+        with tempfile.TemporaryFile(dir=self._store.folder) as file:
+            yield from spooled(pieces, file, self._limits)
