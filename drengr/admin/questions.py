@@ -2,18 +2,22 @@
 
 import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import orjson
 
-from drengr.admin.words import BadSlot, instant_ms, is_uuid
+from drengr.admin.words import BadSlot, instant_ms, is_uuid, rest_of_day_ms
 from drengr.events.times import DAY_MS, BadTime, iso_text
 
 DEFAULT_LIMIT = 100
 MAX_LIMIT = 1000
 MAX_DAYS = 90
 GROUPS = ("day", "event_name")
+PAGE_PARAMETERS = ("since", "until", "event_name", "user_id", "external_id", "install_id", "source", "limit", "cursor")
+COUNT_PARAMETERS = ("since", "until", "event_name", "group_by")
+
+_WITH_CODE = {"since", "until", "limit", "cursor", "group_by"}  # the others are filters
 
 # A default `until` is the server's now, later than the now that a client took its 90 days from.
 _SLACK_MS = 60_000
@@ -56,56 +60,96 @@ class CountQuery(NamedTuple):
     group_by: str | None = None  # one of GROUPS
 
 
-def page_query(arguments: Mapping[str, str], now_ms: int) -> PageQuery:
+def page_query(arguments: Mapping[str, Sequence[str]], now_ms: int) -> PageQuery:
     """What the list's query string asks for.
 
-    Raises  BadSlot INVALID_SINCE, INVALID_UNTIL, INVALID_LIMIT, INVALID_CURSOR, INVALID_FILTER
+    arguments  every value of every parameter, in their order
+    Raises     BadSlot INVALID_SINCE, INVALID_UNTIL, INVALID_LIMIT, INVALID_CURSOR, INVALID_FILTER
     """
-    since = _instant(arguments, "since")
-    until = _instant(arguments, "until")
-    limit = _limit(arguments.get("limit"))
-    before = Position(_AFTER_ALL_MS if until is None else until + 1, 0)
-    if "cursor" in arguments:
-        before = min(before, cursor_position(arguments["cursor"]))
+    asked = single_values(arguments, PAGE_PARAMETERS)
+    since = _instant(asked, "since")
+    until = _instant(asked, "until")
+    limit = _limit(asked.get("limit"))
+    before = Position(_AFTER_ALL_MS if until is None else until + rest_of_day_ms(asked["until"]) + 1, 0)
+    if "cursor" in asked:
+        before = min(before, cursor_position(asked["cursor"]))
     if since is None:
-        since = now_ms - DAY_MS - (_PAGING_MS if "cursor" in arguments else 0)
-    user_id = arguments.get("user_id")
+        since = now_ms - DAY_MS - (_PAGING_MS if "cursor" in asked else 0)
+    user_id = asked.get("user_id")
     if user_id is not None and not is_uuid(user_id):
         raise BadSlot("INVALID_FILTER", "user_id must be a UUID")
     return PageQuery(
         since,
         before,
         limit,
-        arguments.get("event_name"),
+        asked.get("event_name"),
         user_id and user_id.lower(),
-        arguments.get("external_id"),
-        arguments.get("install_id"),
-        arguments.get("source"),
+        asked.get("external_id"),
+        asked.get("install_id"),
+        asked.get("source"),
     )
 
 
-def count_query(arguments: Mapping[str, str], now_ms: int) -> CountQuery:
+def count_query(
+    arguments: Mapping[str, Sequence[str]], now_ms: int, max_days: int | None = MAX_DAYS
+) -> CountQuery:
     """What the count's query string asks for.
 
-    Raises  BadSlot MISSING_SINCE, INVALID_SINCE, INVALID_UNTIL, RANGE_TOO_LARGE, INVALID_RANGE, INVALID_GROUP_BY
+    arguments  every value of every parameter, in their order
+    max_days   longest window; None: any, for whoever asks the own file
+    Raises     BadSlot MISSING_SINCE, INVALID_SINCE, INVALID_UNTIL, RANGE_TOO_LARGE, INVALID_RANGE, INVALID_GROUP_BY,
+               INVALID_FILTER
     """
-    if not arguments.get("since", "").strip():
-        raise BadSlot("MISSING_SINCE", "since is required")
-    since = _instant(arguments, "since")
-    until = _instant(arguments, "until")
+    asked = single_values(arguments, COUNT_PARAMETERS, required="since")
+    since = _instant(asked, "since")
+    until = _instant(asked, "until")
+    assert since is not None  # it is required
     slack = _SLACK_MS if until is None else 0
     until = now_ms if until is None else until
-    if until - since > MAX_DAYS * DAY_MS + slack:
+    if max_days is not None and until - since > max_days * DAY_MS + slack:
         requested = -((since - until) // DAY_MS)  # rounded up
         raise BadSlot(
-            "RANGE_TOO_LARGE", f"at most {MAX_DAYS} days can be counted", max_days=MAX_DAYS, requested_days=requested
+            "RANGE_TOO_LARGE", f"at most {max_days} days can be counted", max_days=max_days, requested_days=requested
         )
+    until += rest_of_day_ms(asked.get("until", ""))
     if until < since:
         raise BadSlot("INVALID_RANGE", "until is before since")
-    group_by = arguments.get("group_by")
+    group_by = asked.get("group_by")
     if group_by is not None and group_by not in GROUPS:
         raise BadSlot("INVALID_GROUP_BY", "group_by must be day or event_name")
-    return CountQuery(since, until, arguments.get("event_name"), group_by)
+    return CountQuery(since, until, asked.get("event_name"), group_by)
+
+
+def single_values(
+    arguments: Mapping[str, Sequence[str]], known: Sequence[str], required: str | None = None
+) -> dict[str, str]:
+    """The one value of each parameter: what a call does not know, and what could mean two things, is refused.
+
+    Raises  BadSlot INVALID_FILTER that names an unknown parameter; the parameter's own code when it comes twice or is
+            empty; MISSING_… when the required one is not there
+
+    >>> single_values({"since": ["2026-11-01"], "limit": ["5"]}, PAGE_PARAMETERS)
+    {'since': '2026-11-01', 'limit': '5'}
+    """
+    for name in arguments:
+        if name not in known:
+            raise BadSlot("INVALID_FILTER", f"{name[:64]!r} is no parameter here; known are {', '.join(known)}")
+    asked: dict[str, str] = {}
+    for name in known:
+        values = arguments.get(name, ())
+        if name == required and not "".join(values).strip():
+            raise BadSlot(f"MISSING_{name.upper()}", f"{name} is required")
+        if not values:
+            continue
+        if len(values) > 1 or not values[0]:
+            problem = "is empty" if len(values) == 1 else "is given more than once"
+            raise BadSlot(_code_of(name), f"{name} {problem}")
+        asked[name] = values[0]
+    return asked
+
+
+def _code_of(parameter: str) -> str:
+    return f"INVALID_{parameter.upper()}" if parameter in _WITH_CODE else "INVALID_FILTER"
 
 
 def cursor_text(occurred_at: int, event_id: int) -> str:

@@ -2,9 +2,10 @@
 
 import re
 
-from drengr.events.times import BadTime, epoch_ms, iso_text
+from drengr.events.times import DAY_MS, BadTime, epoch_ms, iso_text
 
 _UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.IGNORECASE)
+_DATE = re.compile(r"\s*\d{4}-\d\d-\d\d\s*", re.ASCII)
 # An unescaped + in a query string arrives as a space: since=2026-04-23T14:02:11+02:00
 _PLUS_LOST = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?) (\d\d(?::?\d\d)?)", re.ASCII)
 
@@ -40,3 +41,12 @@ def instant_ms(value: object) -> int:
     except OverflowError as error:  # 0001-01-01T00:00+01:00 lies in the year 0
         raise BadTime(value) from error
     return ms
+
+
+def rest_of_day_ms(until: str) -> int:
+    """What is added to `until` to make it inclusive: a date without a time means that whole day.
+
+    >>> rest_of_day_ms("2026-11-23"), rest_of_day_ms("2026-11-23T00:00")
+    (86399999, 0)
+    """
+    return DAY_MS - 1 if _DATE.fullmatch(until) else 0

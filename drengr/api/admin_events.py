@@ -21,7 +21,7 @@ door = Blueprint("admin_events", __name__)
 def list_events(project: Project) -> Response:
     """One page of the log, newest first."""
     here = service()
-    query = page_query(request.args, here.now_ms())
+    query = page_query(request.args.to_dict(flat=False), here.now_ms())
     with here.gate.at_work():
         page = here.store.page(project.id, query)
     more = cursor_text(page[-1].occurred_at, page[-1].id) if len(page) == query.limit else None
@@ -32,7 +32,7 @@ def list_events(project: Project) -> Response:
 def count(project: Project) -> Response:
     """How many events, by day or name on request."""
     here = service()
-    query = count_query(request.args, here.now_ms())
+    query = count_query(request.args.to_dict(flat=False), here.now_ms())
     with here.gate.at_work():
         counted = here.store.count(project.id, query)
     found: dict[str, object] = {"total": counted.total}

@@ -2,7 +2,8 @@
 
 from flask import Blueprint, Response, request
 
-from drengr.admin.ledger import ledger_query, shown_day, shown_problem
+from drengr.admin.ledger import PARAMETERS, ledger_query, shown_day, shown_problem
+from drengr.admin.questions import single_values
 from drengr.api.admin import answers
 from drengr.api.errors import json_response
 from drengr.api.service import service
@@ -15,7 +16,7 @@ door = Blueprint("ledger", __name__)
 def ledger(project: Project) -> Response:
     """The days asked for, and the problems last seen."""
     here = service()
-    query = ledger_query(request.args, here.now_ms())
+    query = ledger_query(single_values(request.args.to_dict(flat=False), PARAMETERS), here.now_ms())
     days = here.store.ledger(project.id, query.first_day, query.last_day)
     problems = here.store.problems(project.id)
     shown = {

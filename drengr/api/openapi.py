@@ -160,7 +160,7 @@ def _importer(method: str) -> dict:
 def _list(path: str) -> dict:
     parameters = [
         _query("since", _TIME, "Inclusive; default: 24 hours ago. Name it when paging takes longer than 15 minutes"),
-        _query("until", _TIME, "Inclusive; default: no bound"),
+        _query("until", _TIME, "Inclusive, a date is its whole day; default: no bound"),
         _query("event_name", {"type": "string"}, "Exact, as stored"),
         _query("user_id", {"type": "string", "format": "uuid"}, "The app_user_id"),
         _query("external_id", {"type": "string"}, "Any user id, exact"),
@@ -186,11 +186,14 @@ def _list(path: str) -> dict:
 def _count(path: str) -> dict:
     parameters = [
         _query("since", _TIME, "Inclusive", required=True),
-        _query("until", _TIME, "Inclusive; default: now. At most 90 days after since"),
+        _query("until", _TIME, "Inclusive, a date is its whole day; default: now. At most 90 days after since"),
         _query("event_name", {"type": "string"}, "Exact, as stored"),
         _query("group_by", {"enum": list(GROUPS)}, "Adds buckets"),
     ]
-    codes = ("MISSING_SINCE", "INVALID_SINCE", "INVALID_UNTIL", "RANGE_TOO_LARGE", "INVALID_RANGE", "INVALID_GROUP_BY")
+    codes = (
+        "MISSING_SINCE", "INVALID_SINCE", "INVALID_UNTIL", "RANGE_TOO_LARGE", "INVALID_RANGE", "INVALID_GROUP_BY",
+        "INVALID_FILTER",
+    )  # fmt: skip
     return {
         "operationId": _named("countEvents", path),
         "summary": "How many events, by UTC day or name on request",
@@ -229,7 +232,7 @@ def _ledger(path: str) -> dict:
         _query("since", _TIME, "First UTC day; default: six days before until"),
         _query("until", _TIME, "Last UTC day; default: today. At most 366 days in all"),
     ]
-    codes = ("INVALID_SINCE", "INVALID_UNTIL", "RANGE_TOO_LARGE", "INVALID_RANGE")
+    codes = ("INVALID_SINCE", "INVALID_UNTIL", "RANGE_TOO_LARGE", "INVALID_RANGE", "INVALID_FILTER")
     return {
         "operationId": _named("ledger", path),
         "summary": "What became of every row that came, by UTC day and door; and the problems last seen",

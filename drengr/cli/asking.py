@@ -1,90 +1,53 @@
-"""The questions of contract 6 from the command line: asked of the file, or of a remote service."""
+"""The questions of contract 6 from the command line: what the file and a remote service have in common."""
 
-import json
 import os
-import urllib.error
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Protocol
-from urllib.parse import quote, urlencode
 
 import click
-import orjson
 
-from drengr.admin.questions import count_query, cursor_text, page_query
-from drengr.admin.shown import shown_event
 from drengr.admin.words import BadSlot
 from drengr.cli.database import chosen_project, open_store
-from drengr.store import Project, Store
-from drengr.store.clock import now_ms
+from drengr.cli.local_door import LocalDoor
+from drengr.cli.printing import say, shown
+from drengr.cli.remote_door import RemoteDoor
+from drengr.events.event import normal_name
+from drengr.events.jsontext import clean_text
 
-_ANSWER_WITHIN_S = 30
-
-project_option = click.option("--project", metavar="NAME|ID", help="Default: the only one. With --url: its id.")
-url_option = click.option("--url", help="Ask the service there; DRENGR_SECRET_KEY is its key.")
-
-
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """urllib would take the secret key along to wherever a redirect points."""
-
-    def redirect_request(self, *_: object) -> None:
-        return None
+_OF_ALL_TIMES = "0001-01-01"
 
 
-_OPENER = urllib.request.build_opener(_NoRedirect)
+class Text(click.ParamType):
+    """A name or id as somebody types it; bytes that are no UTF-8 become U+FFFD, as they do at the doors."""
+
+    name = "TEXT"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text as it would be stored."""
+        return clean_text(value)
+
+
+project_option = click.option(
+    "--project", type=Text(), metavar="NAME|ID", help="Default: the only one. With --url: its id."
+)
+url_option = click.option("--url", type=Text(), help="Ask the service there; DRENGR_SECRET_KEY is its key.")
 
 
 class AdminDoor(Protocol):
     """Answers as the admin API does; parameters are those of its query strings."""
 
-    def page(self, asked: dict[str, str]) -> dict:
+    def page(self, asked: Mapping[str, str]) -> dict:
         """One page of the log: {"data": […], "next_cursor": …}."""
 
-    def count(self, asked: dict[str, str]) -> dict:
+    def count(self, asked: Mapping[str, str]) -> dict:
         """{"total": n} and, when grouped, "buckets"."""
 
+    def arrivals(self, asked: Mapping[str, str]) -> Iterator[list[dict]]:
+        """What is stored from now on, look by look, the oldest first; at each look at most a page of the log."""
 
-class LocalDoor:
-    """The file itself."""
-
-    def __init__(self, store: Store, project: Project) -> None:
-        self._store = store
-        self._project_id = project.id
-
-    def page(self, asked: dict[str, str]) -> dict:
-        query = page_query(asked, now_ms())
-        events = self._store.page(self._project_id, query)
-        more = cursor_text(events[-1].occurred_at, events[-1].id) if len(events) == query.limit else None
-        return {"data": json.loads(orjson.dumps([shown_event(event) for event in events])), "next_cursor": more}
-
-    def count(self, asked: dict[str, str]) -> dict:
-        counted = self._store.count(self._project_id, count_query(asked, now_ms()))
-        return {"total": counted.total, "buckets": [{"key": key, "count": n} for key, n in counted.buckets or ()]}
-
-
-class RemoteDoor:
-    """A service somewhere else."""
-
-    def __init__(self, url: str, project_id: str, key: str) -> None:
-        self._url = f"{url.rstrip('/')}/admin/projects/{quote(project_id, safe='')}/events"
-        self._headers = {"Authorization": f"Bearer {key}"}
-
-    def page(self, asked: dict[str, str]) -> dict:
-        return self._answer("", asked)
-
-    def count(self, asked: dict[str, str]) -> dict:
-        return self._answer("/count", asked)["data"]
-
-    def _answer(self, path: str, asked: dict[str, str]) -> dict:
-        request = urllib.request.Request(f"{self._url}{path}?{urlencode(asked)}", headers=self._headers)
-        try:
-            with _OPENER.open(request, timeout=_ANSWER_WITHIN_S) as answer:
-                return json.load(answer)
-        except urllib.error.HTTPError as refused:
-            raise click.ClickException(_sentence(refused)) from refused
-        except (OSError, ValueError) as error:
-            raise click.ClickException(f"{self._url} does not answer: {error}") from error
+    def names_near(self, name: str) -> list[str]:
+        """Event names that look like this one."""
 
 
 @contextmanager
@@ -97,24 +60,26 @@ def opened_door(project: str | None, url: str | None) -> Iterator[AdminDoor]:
             with open_store(must_exist=True) as store:
                 yield LocalDoor(store, chosen_project(store, project))
     except BadSlot as bad:
-        raise click.UsageError(f"{bad.message} ({bad.code})") from bad
+        raise click.UsageError(f"{shown(bad.message)} ({bad.code})") from bad
+
+
+def name_meant(door: AdminDoor, name: str) -> str:
+    """The stored name that somebody means: as given when there is such an event, else as contract 3.1 stores it."""
+    stored, changed_from = normal_name(name)
+    if changed_from is None or door.page({"event_name": name, "since": _OF_ALL_TIMES, "limit": "1"})["data"]:
+        return name
+    say(f'"{shown(name)}" is looked up as {stored}.', err=True)
+    return stored
 
 
 def _remote(url: str, project: str | None) -> RemoteDoor:
-    key = os.environ.get("DRENGR_SECRET_KEY")
+    key = os.environ.get("DRENGR_SECRET_KEY", "").strip()
     if not key:
         raise click.UsageError("--url needs the project's secret key in the environment: DRENGR_SECRET_KEY.")
+    if not (key.isascii() and key.isprintable()):
+        raise click.UsageError("DRENGR_SECRET_KEY is no key of Drengr: it has characters that no key has.")
     if not project:
         raise click.UsageError("--url needs the project's id: --project ID (see `drengr project list` there).")
     if not url.startswith(("http://", "https://")):
         raise click.UsageError("--url takes an http:// or https:// address.")
     return RemoteDoor(url, project, key)
-
-
-def _sentence(refused: urllib.error.HTTPError) -> str:
-    with refused:
-        try:
-            error = json.load(refused)["error"]
-            return f"{error['message']} ({error['code']})"
-        except (ValueError, KeyError, TypeError):
-            return f"{refused.url} answers {refused.code}: is it a Drengr service?"

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 import click
 
 from drengr import store as stores
+from drengr.cli.printing import shown
 from drengr.config import read_config
 from drengr.store import Project, Store, UnknownProject
 
@@ -16,7 +17,10 @@ def open_store(*, must_exist: bool = False) -> Iterator[Store]:
     """The store of DRENGR_DATABASE, closed afterwards; made when it is missing, unless it must exist."""
     config = read_config()
     if must_exist and not os.path.exists(config["DRENGR_DATABASE"]):
-        raise click.UsageError(f"There is no database {config['DRENGR_DATABASE']}; set DRENGR_DATABASE to its path.")
+        raise click.UsageError(
+            f"There is no database {config['DRENGR_DATABASE']}; set DRENGR_DATABASE to its path, or make a project"
+            " first: drengr project create NAME"
+        )
     store = stores.open_store(config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"])
     try:
         yield store
@@ -29,4 +33,4 @@ def chosen_project(store: Store, name_or_uuid: str | None) -> Project:
     try:
         return store.find_project(name_or_uuid)
     except UnknownProject as error:
-        raise click.UsageError(str(error)) from error
+        raise click.UsageError(shown(error)) from error

@@ -5,6 +5,7 @@ import json
 import click
 
 from drengr.cli.database import open_store
+from drengr.cli.printing import answer, check_output, say, show_once, shown
 
 
 @click.group("project")
@@ -20,28 +21,35 @@ def create(name: str, as_json: bool) -> None:
 
     Prints its id and both keys; they are never shown again.
     """
+    check_output()
     with open_store() as store:
         try:
-            made = store.make_project(name)._asdict()
+            made = store.make_project(name)
         except ValueError as error:
             raise click.UsageError(str(error)) from error
-    if as_json:
-        click.echo(json.dumps(made))
-        return
-    for member, value in made.items():
-        click.echo(f"{member:16} {value}")
+
+        def revoke_both() -> None:
+            for key in (made.publishable_key, made.secret_key):
+                store.revoke_key(key)
+
+        lines = [f"{member:16} {value}" for member, value in made._asdict().items()]
+        show_once(
+            json.dumps(made._asdict()) if as_json else "\n".join(lines),
+            revoke_both,
+            "The project is there, its keys were revoked; make new ones: drengr key create PROJECT --kind …",
+        )
 
 
 @group.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def list_projects(as_json: bool) -> None:
     """List the projects: id and name."""
-    with open_store() as store:
+    with open_store(must_exist=True) as store:
         projects = store.projects()
     if as_json:
-        click.echo(json.dumps([{"project_id": p.uuid, "name": p.name} for p in projects]))
+        answer(json.dumps([{"project_id": p.uuid, "name": p.name} for p in projects]))
         return
     for project in projects:
-        click.echo(f"{project.uuid}  {project.name}")
+        answer(f"{project.uuid}  {shown(project.name)}")
     if not projects:
-        click.echo("No project yet. Make one: drengr project create NAME", err=True)
+        say("No project yet. Make one: drengr project create NAME", err=True)

@@ -1,15 +1,19 @@
 """`drengr verify`: proof that the totals equal the events and that the file is sound."""
 
+import json
+
 import click
 
 from drengr.cli.database import open_store
+from drengr.cli.printing import say, shown
 
 _MOST_SHOWN = 20
 
 
 @click.command("verify")
 @click.option("--repair", "with_repair", is_flag=True, help="Count wrong totals anew, in one transaction.")
-def command(with_repair: bool) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object with every fault.")
+def command(with_repair: bool, as_json: bool) -> None:
     """Check the file and its totals.
 
     Every total must equal its events. Works beside a running service.
@@ -18,19 +22,24 @@ def command(with_repair: bool) -> None:
     """
     with open_store(must_exist=True) as store:
         faults = store.faults()
-        _show("The file", faults)
-        wrong = store.wrong_totals()
-        _show("Totals", [str(total) for total in wrong])
+        wrong = left = store.wrong_totals()
         if with_repair and wrong:
             store.repair(wrong)
-            wrong = store.wrong_totals()
-            click.echo(f"Still wrong: {len(wrong)} totals." if wrong else "Repaired.")
-    raise SystemExit(1 if faults or wrong else 0)
+            left = store.wrong_totals()
+    totals = [str(total) for total in wrong]
+    if as_json:
+        say(json.dumps({"faults": faults, "wrong_totals": totals, "still_wrong": len(left)}))
+    else:
+        _show("The file", faults)
+        _show("Totals", totals)
+        if with_repair and wrong:
+            say(f"Still wrong: {len(left)} totals." if left else "Repaired.")
+    raise SystemExit(1 if faults or left else 0)
 
 
 def _show(what: str, faults: list[str]) -> None:
-    click.echo(f"{what}: {f'{len(faults)} faults' if faults else 'all right'}.")
+    say(f"{what}: {f'{len(faults)} faults' if faults else 'all right'}.")
     for fault in faults[:_MOST_SHOWN]:
-        click.echo(f"  {fault}")
+        say(f"  {shown(fault)}")
     if len(faults) > _MOST_SHOWN:
-        click.echo(f"  … and {len(faults) - _MOST_SHOWN} more")
+        say(f"  … and {len(faults) - _MOST_SHOWN} more")

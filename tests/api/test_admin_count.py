@@ -117,9 +117,36 @@ def test_a_minute_of_slack_when_until_is_the_servers_now(empty):
     assert error_of(empty.count(since=iso(NOW_MS - 90 * DAY_MS - 60_001))) == (400, "RANGE_TOO_LARGE")
 
 
+def test_until_as_a_date_means_that_whole_day(admin, put):
+    """A day of `until=2026-11-20` counted nothing of it."""
+    put(event(occurred_at=ms("2026-11-20")), event(occurred_at=ms("2026-11-20T23:59:59.999")))
+    put(event(occurred_at=ms("2026-11-21")))
+    assert admin.count(since="2026-11-20", until="2026-11-20").json["data"]["total"] == 2
+    assert admin.count(since="2026-11-20T12:00", until="2026-11-20").json["data"]["total"] == 1
+    assert admin.count(since="2026-11-20", until="2026-11-20T00:00:00Z").json["data"]["total"] == 1
+
+
+def test_the_rest_of_that_day_does_not_count_against_the_90_days(empty):
+    assert empty.count(since="2026-08-22", until="2026-11-20").status_code == 200
+    assert error_of(empty.count(since="2026-08-21", until="2026-11-20")) == (400, "RANGE_TOO_LARGE")
+
+
+def test_a_filter_that_the_count_does_not_know_is_refused(admin, put):
+    """It was ignored, and everything was counted."""
+    put(event())
+    refused = admin.count(since="2026-11-01", external_id="user_1")
+    assert error_of(refused) == (400, "INVALID_FILTER") and "external_id" in refused.json["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("asked", "code"),
     [
+        ({"since": ["2026-11-01", "2026-11-02"]}, "INVALID_SINCE"),
+        ({"since": ""}, "MISSING_SINCE"),
+        ({"since": "2026-11-01", "until": ["2026-11-02", "2026-11-03"]}, "INVALID_UNTIL"),
+        ({"since": "2026-11-01", "group_by": ["day", "day"]}, "INVALID_GROUP_BY"),
+        ({"since": "2026-11-01", "event_name": ["a", "b"]}, "INVALID_FILTER"),
+        ({"since": "2026-11-01", "event_name": ""}, "INVALID_FILTER"),
         ({}, "MISSING_SINCE"),
         ({"since": " "}, "MISSING_SINCE"),
         ({"until": "x", "group_by": "week"}, "MISSING_SINCE"),

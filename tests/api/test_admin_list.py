@@ -4,6 +4,7 @@ from itertools import chain
 
 import pytest
 
+from drengr.admin import questions
 from drengr.events.times import iso_text
 from drengr.log import faults
 from tests.admin import DAY_MS, HOUR_MS, USER, Admin, error_of, event, iso
@@ -184,6 +185,53 @@ def test_all_filters_hold_at_once(admin, put):
     asked = {"event_name": "n", "user_id": USER.upper(), "external_id": USER, "install_id": "d", "source": "ga4"}
     assert [row["id"] for row in admin.page(**asked).json["data"]] == ["1"]
     assert names(admin.page(**asked | {"external_id": "somebody else"})) == []
+
+
+MIXED = USER[:8].upper() + USER[8:]
+
+
+@pytest.mark.parametrize("asked", [USER, USER.upper(), MIXED], ids=["lower", "upper", "mixed"])
+@pytest.mark.parametrize("name", ["user_id", "external_id", "install_id"])
+def test_a_uuid_is_found_in_whatever_case_it_was_sent(admin, put, name, asked):
+    """iOS sends UUIDs in upper case."""
+    column = "install_id" if name == "install_id" else "external_id"
+    put(*(event(event_name=each, **{column: each}) for each in (USER, USER.upper(), MIXED, "user_1")))
+    assert sorted(names(admin.page(**{name: asked}))) == sorted([USER, USER.upper(), MIXED])
+
+
+def test_two_spellings_of_one_uuid_are_one_person(admin, put):
+    put(event(event_name="n", external_id=USER.upper()))
+    assert names(admin.page(user_id=USER, external_id=USER.upper())) == ["n"]
+
+
+def test_an_id_that_is_no_uuid_is_exact(admin, put):
+    put(event(event_name="upper", external_id="ANNA"), event(event_name="lower", external_id="anna"))
+    assert names(admin.page(external_id="anna")) == ["lower"]
+
+
+@pytest.mark.parametrize("unknown", ["user", "group_by", "event-name", "Since", "step"])
+def test_a_parameter_that_the_list_does_not_know_is_named(empty, unknown):
+    refused = empty.page(**{unknown: "x"})
+    assert error_of(refused) == (400, "INVALID_FILTER") and repr(unknown) in refused.json["error"]["message"]
+
+
+CODES = {"since": "INVALID_SINCE", "until": "INVALID_UNTIL", "limit": "INVALID_LIMIT", "cursor": "INVALID_CURSOR"}
+
+
+@pytest.mark.parametrize("name", questions.PAGE_PARAMETERS)
+def test_a_parameter_that_comes_twice_or_empty_is_refused_by_its_own_code(empty, name):
+    good = {"since": "2026-11-01", "until": "2026-11-02", "limit": "5", "user_id": USER}.get(name, "x")
+    for values in ([good, good], [""], ["", good]):
+        refused = empty.page(**{name: values})
+        assert error_of(refused) == (400, CODES.get(name, "INVALID_FILTER")), values
+        assert name in refused.json["error"]["message"]
+
+
+def test_until_as_a_date_means_that_whole_day(admin, put):
+    begin = questions.instant_ms("2026-11-20")
+    put(*(event(event_name=f"e{n}", occurred_at=begin + n) for n in (-1, 0, DAY_MS - 1, DAY_MS)))
+    assert names(admin.page(since="2026-11-20", until="2026-11-20")) == [f"e{DAY_MS - 1}", "e0"]
+    assert names(admin.page(since="2026-11-20", until="2026-11-20T00:00")) == ["e0"]
 
 
 @pytest.mark.parametrize(

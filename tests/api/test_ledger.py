@@ -56,6 +56,9 @@ def test_the_default_is_the_last_seven_utc_days(ask, store, tenant):
         ("?until=noon", "INVALID_UNTIL"),
         ("?since=2026-11-20&until=2026-11-19", "INVALID_RANGE"),
         ("?since=2025-11-19&until=2026-11-20", "RANGE_TOO_LARGE"),
+        ("?days=7", "INVALID_FILTER"),
+        ("?since=2026-11-19&since=2026-11-20", "INVALID_SINCE"),
+        ("?until=", "INVALID_UNTIL"),
     ],
 )
 def test_a_window_that_makes_no_sense_is_a_400(ask, query, code):

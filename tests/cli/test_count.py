@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from click.testing import CliRunner
 
@@ -52,11 +54,46 @@ def test_one_name(count):
     assert count("--event-name", "nothing", "--by", "day").output == "0 events\n"
 
 
-def test_since_may_be_so_long_ago(count):
-    assert count("--since", "90d").exit_code == 0
+def test_a_name_is_looked_up_as_people_write_it(count, store, tenant):
+    """Live events are stored under the folded name, the admin door's as they were posted."""
+    folded = count("--event-name", "E 1", "--json")
+    assert json.loads(folded.stdout) == {"total": 0}
+    store.add(tenant.project.id, [event(event_name="order_completed", occurred_at=NOW_MS - DAY_MS)] * 3)
+    assert count("--event-name", "Order Completed").stdout == "3 events\n"
+    assert "order_completed" in count("--event-name", "Order Completed").stderr
+    store.add(tenant.project.id, [event(event_name="Order Completed", occurred_at=NOW_MS - DAY_MS)])
+    assert count("--event-name", "Order Completed").output == "1 events\n"
 
 
-@pytest.mark.parametrize("since", ["91d", "2020-01-01", "soon", "-1d"])
+def test_a_name_that_is_nearly_one_is_told(count, store, tenant):
+    store.add(tenant.project.id, [event(event_name="order_completed")])
+    missed = count("--event-name", "order_complete")
+    assert missed.stdout == "0 events\n" and "order_completed" in missed.stderr
+
+
+def test_json_is_what_the_api_answers(count, client, tenant):
+    counted = json.loads(count("--by", "day", "--json").output)
+    asked = {"since": "2026-11-17", "until": "2026-11-21", "group_by": "day"}
+    url = f"/admin/projects/{tenant.project_id}/events/count"
+    assert counted == client.get(url, query_string=asked, headers=tenant.bearer).json["data"]
+    assert json.loads(count("--json").output) == {"total": 7}
+
+
+def test_until_as_a_date_is_that_whole_day(count):
+    assert count("--since", "2026-11-20", "--until", "2026-11-20").output == "4 events\n"
+
+
+def test_the_own_file_is_counted_over_any_time(count):
+    assert count("--since", "2020-01-01", "--until", "2026-11-21").output == "7 events\n"
+    assert count("--since", "91d").exit_code == 0
+
+
+@pytest.mark.parametrize("words", [("--event-name", "caf\udce9"), ("--project", "\udcff"), ("--since", "\udcff")])
+def test_bytes_that_are_no_utf_8_end_in_no_traceback(count, words):
+    assert isinstance(count(*words).exception, SystemExit | None)
+
+
+@pytest.mark.parametrize("since", ["soon", "-1d", "2027-01-01"])
 def test_a_window_that_cannot_be_counted_is_a_usage_error(count, since):
     refused = count("--since", since)
     assert refused.exit_code == 2 and "Error: " in refused.output

@@ -38,6 +38,14 @@ def test_list_shows_id_project_kind_hint_and_times(drengr, shop):
     assert "revoked 20" in revoked and good.endswith("good")
 
 
+def test_the_list_may_be_of_one_project(drengr, shop):
+    drengr("project", "create", "other")
+    assert len(drengr("key", "list").output.splitlines()) == 4
+    listed = drengr("key", "list", "--project", "other").output.splitlines()
+    assert len(listed) == 2 and all("other" in line for line in listed)
+    assert drengr("key", "list", "--project", "nobody").exit_code == 2
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

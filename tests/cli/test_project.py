@@ -9,7 +9,6 @@ import click
 import pytest
 
 from drengr.cli import main
-from drengr.store.sqlite import SqliteStore
 
 
 def commands(group: click.Group, words: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
@@ -56,15 +55,32 @@ def test_list_shows_every_project_and_no_key(drengr):
 
 
 def test_an_empty_list_says_how_to_make_one(drengr):
+    drengr("project", "create", "")  # which makes the file, and no project
     assert "drengr project create NAME" in drengr("project", "list").output
     assert json.loads(drengr("project", "list", "--json").stdout) == []
 
 
-def test_no_project_is_made_by_looking(drengr, tmp_path):
-    drengr("project", "list")
-    store = SqliteStore(str(tmp_path / "events.db"))
-    assert store.database.read("SELECT count(*) FROM api_keys") == [(0,)]
-    store.close()
+@pytest.mark.parametrize(
+    "words",
+    [("project", "list"), ("key", "list"), ("key", "create", "shop", "--kind", "secret"), ("key", "revoke", "1")],
+    ids=" ".join,
+)
+def test_no_file_is_made_by_looking(drengr, tmp_path, words):
+    refused = drengr(*words)
+    assert refused.exit_code == 2 and "There is no database" in refused.output
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", commands(main), ids=" ".join)
+def test_help_has_a_short_form_everywhere(drengr, words):
+    assert drengr(*words, "-h").output == drengr(*words, "--help").output
+
+
+def test_an_unknown_setting_is_a_warning_at_every_command(drengr):
+    drengr("project", "create", "shop")
+    listed = drengr("project", "list", "--json", DRENGR_DATABSE="x", DRENGR_SECRET_KEY="x")
+    assert listed.exit_code == 0 and len(json.loads(listed.stdout)) == 1
+    assert listed.stderr.count("DRENGR_DATABSE") == listed.stderr.count("\n") == 1
 
 
 @pytest.mark.parametrize("name", ["", "  ", "\0", "n" * 101])
@@ -95,15 +111,14 @@ def test_a_name_of_bad_bytes_is_made_valid(drengr):
     ids=repr,
 )
 def test_what_an_operator_can_mend_is_one_sentence(drengr, env, words):
-    for command in (["project", "list"], ["project", "create", "x"], ["key", "list"]):
-        result = drengr(*command, **env)
-        assert result.exit_code != 0 and isinstance(result.exception, SystemExit)
-        assert words in result.output and len(result.output.strip().splitlines()) == 1
+    result = drengr("project", "create", "x", **env)
+    assert result.exit_code != 0 and isinstance(result.exception, SystemExit)
+    assert words in result.output and len(result.output.strip().splitlines()) == 1
 
 
 def test_a_database_that_stays_locked_is_one_sentence(drengr, tmp_path, monkeypatch):
     monkeypatch.setattr("drengr.store.sqlite.group_commit.LONGEST_WAIT_S", 0.2)
-    drengr("project", "list")
+    drengr("project", "create", "first")
     other = sqlite3.connect(tmp_path / "events.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     result = drengr("project", "create", "shop")

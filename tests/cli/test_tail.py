@@ -4,6 +4,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from itertools import islice
 
 import pytest
@@ -11,9 +12,10 @@ from click.testing import CliRunner
 from flask import redirect
 from werkzeug.serving import make_server
 
-from drengr.cli import main, tail
-from drengr.cli.asking import LocalDoor
-from tests.admin import event
+from drengr.cli import main, remote_door
+from drengr.cli.local_door import LocalDoor
+from drengr.cli.remote_door import RemoteDoor
+from tests.admin import DAY_MS, HOUR_MS, event
 from tests.conftest import NOW_MS
 
 
@@ -83,29 +85,51 @@ def test_a_time_may_be_so_long_ago(run, put, store):
     assert refused.exit_code == 2 and "7d" in refused.output
 
 
-def test_following_prints_each_arrival_once_also_the_back_dated(put, store, tenant, monkeypatch):
-    monkeypatch.setattr(tail, "_POLL_S", 0)
-    put(event(event_name="old"))
-    door = LocalDoor(store, tenant.project)
-    asked = {"since": "2026-11-01", "limit": "2"}
-    looks = tail._arrivals(door, asked, door.page(asked)["data"])
+@pytest.fixture
+def doors(store, tenant, served):
+    """The two ways to ask: the file itself, and a service."""
+    return {
+        "the file": LocalDoor(store, tenant.project),
+        "a service": RemoteDoor(served, tenant.project_id, tenant.secret_key),
+    }
+
+
+@pytest.mark.parametrize("where", ["the file", "a service"])
+def test_following_shows_every_arrival_once_however_old_its_time(put, doors, clock, where):
+    """With 600 newer events in the log not even one of ten minutes ago was shown."""
+    clock.now_ms = now = time.time_ns() // 1_000_000  # a service tells by its own clock what came in
+    old = [event(occurred_at=now + n, received_at=now - HOUR_MS) for n in range(-600, 0)]
+    put(*old, *(event(occurred_at=now - DAY_MS * n, received_at=now - HOUR_MS) for n in range(70)))
+    looks = doors[where].arrivals({})
     assert next(looks) == []
-    put(event(event_name="late", occurred_at=NOW_MS - 3_600_000), event(event_name="new", occurred_at=NOW_MS))
-    put(event(event_name="newest", occurred_at=NOW_MS + 1))
-    assert [row["event_name"] for row in next(looks)] == ["late", "new", "newest"]
+    late = event(event_name="late", occurred_at=now - 79 * DAY_MS, received_at=now)
+    put(late, event(event_name="minutes", occurred_at=now - 600_000, received_at=now))
+    put(event(event_name="newest", occurred_at=now, received_at=now))
+    assert [row["event_name"] for row in next(looks)] == ["late", "minutes", "newest"]
     assert list(islice(looks, 2)) == [[], []]
+    put(late._replace(event_name="later"))
+    assert [row["event_name"] for row in next(looks)] == ["later"]
 
 
-def test_what_was_seen_is_forgotten_in_halves(put, store, tenant, monkeypatch):
-    monkeypatch.setattr(tail, "_POLL_S", 0)
-    monkeypatch.setattr(tail, "_MOST_REMEMBERED", 4)
-    door = LocalDoor(store, tenant.project)
-    looks = tail._arrivals(door, {"since": "2026-11-01", "limit": "3"}, [])
+@pytest.mark.parametrize("where", ["the file", "a service"])
+def test_following_keeps_to_the_filters(put, doors, clock, where):
+    clock.now_ms = now = time.time_ns() // 1_000_000
+    of_name, of_user = doors[where].arrivals({"event_name": "a"}), doors[where].arrivals({"external_id": "anna"})
+    came = event(occurred_at=now, received_at=now)
+    put(*(came._replace(event_name=name, external_id=who) for name in "ab" for who in ("anna", "b")))
+    assert [row["app_user_id"] for row in next(of_name)] == ["anna", "b"]
+    assert [row["event_name"] for row in next(of_user)] == ["a", "b"]
+
+
+def test_what_was_seen_of_a_service_is_forgotten_in_halves(put, doors, clock, monkeypatch):
+    monkeypatch.setattr(remote_door, "_MOST_REMEMBERED", 4)
+    clock.now_ms = now = time.time_ns() // 1_000_000
+    looks = doors["a service"].arrivals({})
     printed = []
     for number in range(6):
-        put(*(event(occurred_at=NOW_MS + 10 * number + n) for n in range(3)))
+        put(*(event(occurred_at=now - 1000 + 10 * number + n, received_at=now) for n in range(3)))
         printed += [row["id"] for row in next(looks)]
-    assert sorted(map(int, printed)) == list(range(1, 19))
+    assert printed == [str(n) for n in range(1, 19)]
 
 
 def test_ctrl_c_ends_following_quietly(put, database_path):
@@ -130,6 +154,30 @@ def test_a_remote_service_answers_the_same(run, put, served, tenant):
     assert run("tail", *SINCE, *remote, **key).output == run("tail", *SINCE).output != ""
     window = ("--since", "2026-11-01", "--until", "2026-11-21", "--by", "event_name")
     assert run("count", *window, *remote, **key).output == run("count", *window).output != ""
+
+
+@pytest.mark.parametrize("key", ["drengr_sk_x\ny", "Größe", "\udcff"])
+def test_a_key_that_no_header_can_hold_is_not_printed(run, served, key):
+    refused = run("tail", "--url", served, "--project", "x", DRENGR_SECRET_KEY=key)
+    assert refused.exit_code == 2 and key not in refused.output and "DRENGR_SECRET_KEY" in refused.output
+
+
+@pytest.mark.parametrize("url", ["http://a b/", "http://\udcff", "http://[", "http://127.0.0.1:x"])
+def test_an_address_that_is_none_is_one_sentence(run, url):
+    refused = run("tail", "--url", url, "--project", "\udcff", DRENGR_SECRET_KEY="k")
+    assert refused.exit_code == 1 and isinstance(refused.exception, SystemExit)
+
+
+@pytest.mark.parametrize("words", [("--event-name", "caf\udce9"), ("--user", "\udcff"), ("--project", "\udcff")])
+def test_bytes_that_are_no_utf_8_end_in_no_traceback(run, put, words):
+    put(event())
+    assert isinstance(run("tail", *SINCE, *words).exception, SystemExit | None)
+
+
+def test_a_name_is_looked_up_as_people_write_it(run, put):
+    put(event(event_name="order_completed"))
+    found = run("tail", *SINCE, "--event-name", "Order Completed")
+    assert found.stdout.count("\n") == 1 and "order_completed" in found.stderr
 
 
 @pytest.mark.parametrize(

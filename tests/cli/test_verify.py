@@ -1,3 +1,5 @@
+import json
+
 import pytest
 from click.testing import CliRunner
 
@@ -30,3 +32,11 @@ def test_many_differences_are_counted_not_listed(verify, store):
     store.commits.run(lambda connection: connection.execute("DELETE FROM day_totals"))
     found = verify()
     assert "Totals: 30 faults." in found.output and "… and 10 more" in found.output
+
+
+def test_json_lists_every_fault(verify, store):
+    assert json.loads(verify("--json").output) == {"faults": [], "wrong_totals": [], "still_wrong": 0}
+    store.commits.run(lambda connection: connection.execute("DELETE FROM day_totals"))
+    found = json.loads(verify("--json").output)
+    assert len(found["wrong_totals"]) == found["still_wrong"] == 30
+    assert json.loads(verify("--json", "--repair").output)["still_wrong"] == 0

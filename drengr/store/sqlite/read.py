@@ -2,6 +2,7 @@
 
 from drengr.admin.questions import PageQuery
 from drengr.admin.shown import StoredEvent
+from drengr.admin.words import is_uuid
 from drengr.store.names import name_code
 from drengr.store.results import Arrivals
 from drengr.store.sqlite.database import Database
@@ -35,8 +36,13 @@ LIMIT ?
 # half only: it would walk through every earlier row of that millisecond, 100,000 of them after an import of dates.
 _SAME_MILLISECOND = "e.occurred_at = ? AND e.id < ?"
 _EARLIER = "e.occurred_at >= ? AND e.occurred_at < ?"
-# So few that the planner prefers the index for users to the one for names, where an operator made it (see schema.sql).
-_USER = "likelihood(e.external_id = ?, 0.00001)"
+# Two spellings of one canonical UUID are one id (contract 8): in lower case it lies packed, in another as text. Other
+# ids are exact; NOCASE beside it lets them find the same index. An id has so few events that the planner prefers the
+# index for users to the one for names, where an operator made it (see schema.sql).
+_ID_IN_EVERY_CASE = "likelihood({column} COLLATE NOCASE IN (?, ?), 0.00001)"
+_EXACT_ID = "likelihood({column} COLLATE NOCASE = ?, 0.00001) AND {column} = ?"
+
+Filter = tuple[str, tuple]  # a condition, its parameters
 
 
 def event_page(database: Database, project_id: int, query: PageQuery) -> list[StoredEvent]:
@@ -54,42 +60,58 @@ def page_statements(database: Database, project_id: int, query: PageQuery) -> li
 
     Empty when the filters can match nothing; two after a cursor: the rest of its millisecond, and what is earlier.
     """
-    filters: dict[str, object] = {"e.project_id = ?": project_id}
-    external_ids = {query.user_id, query.external_id} - {None}
-    if len(external_ids) > 1:
+    filters: list[Filter] = [("e.project_id = ?", (project_id,))]
+    users = {_folded(wanted) for wanted in (query.user_id, query.external_id) if wanted is not None}
+    if len(users) > 1:
         return []
-    for external_id in external_ids:
-        filters[_USER] = packed_id(external_id)
+    filters += [_is_id("e.external_id", user) for user in users]
     if query.event_name is not None:
         name_id = name_code(database, project_id, query.event_name)
         if name_id is None:
             return []
-        if _USER not in filters:
+        if not users:
             # A name belongs to one project. The + keeps the planner off the project's own index, which ties with the
             # name's in its eyes: a user's events are fewer than a name's, a name's fewer than a project's.
-            filters = {"+e.project_id = ?": project_id}
-        filters["e.name_id = ?"] = name_id
+            filters = [("+e.project_id = ?", (project_id,))]
+        filters.append(("e.name_id = ?", (name_id,)))
     if query.install_id is not None:
-        filters["e.install_id = ?"] = packed_id(query.install_id)
+        filters.append(_is_id("e.install_id", query.install_id))
     if query.source is not None:
-        filters["o.source = ?"] = query.source
+        filters.append(("o.source = ?", (query.source,)))
     places = [(_EARLIER, (query.since, query.before.occurred_at))]
     if query.before.id > 0 and query.before.occurred_at >= query.since:
         places.insert(0, (_SAME_MILLISECOND, query.before))
-    words = " AND ".join(filters)
-    return [(_PAGE.format(filters=words, place=place), (*filters.values(), *bounds)) for place, bounds in places]
+    words, values = _joined(filters)
+    return [(_PAGE.format(filters=words, place=place), (*values, *bounds)) for place, bounds in places]
 
 
 def arrivals(database: Database, project_id: int, after_id: int, query: PageQuery) -> Arrivals:
     """The first `query.limit` events stored after that id, in the order of storing; the query's times do not count."""
     newest = last_id(database)
-    filters: list[tuple[str, object]] = [("+e.project_id = ?", project_id)]
-    filters += [("+e.external_id = ?", packed_id(who)) for who in (query.user_id, query.external_id) if who is not None]
-    asked = (("n.name", query.event_name), ("+e.install_id", packed_id(query.install_id)), ("o.source", query.source))
-    filters += [(f"{column} = ?", value) for column, value in asked if value is not None]
-    statement = _ARRIVALS.format(filters=" AND ".join(words for words, _ in filters))
-    rows = database.read(statement, (after_id, newest, *(value for _, value in filters), query.limit))
+    filters: list[Filter] = [("+e.project_id = ?", (project_id,))]
+    filters += [_is_id("+e.external_id", who) for who in (query.user_id, query.external_id) if who is not None]
+    if query.install_id is not None:
+        filters.append(_is_id("+e.install_id", query.install_id))
+    exact = (("n.name = ?", query.event_name), ("o.source = ?", query.source))
+    filters += [(condition, (value,)) for condition, value in exact if value is not None]
+    words, values = _joined(filters)
+    rows = database.read(_ARRIVALS.format(filters=words), (after_id, newest, *values, query.limit))
     return Arrivals([_plain(row) for row in rows], rows[-1][0] if len(rows) == query.limit else max(newest, after_id))
+
+
+def _folded(text: str) -> str:
+    return text.lower() if is_uuid(text) else text
+
+
+def _is_id(column: str, text: str) -> Filter:
+    """That a packed column is this id."""
+    if is_uuid(text):
+        return _ID_IN_EVERY_CASE.format(column=column), (packed_id(text.lower()), text)
+    return _EXACT_ID.format(column=column), (text, text)
+
+
+def _joined(filters: list[Filter]) -> tuple[str, tuple]:
+    return " AND ".join(condition for condition, _ in filters), tuple(value for _, given in filters for value in given)
 
 
 def last_id(database: Database) -> int:

@@ -1,0 +1,53 @@
+"""The admin API's questions, asked of the file itself."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+
+import orjson
+
+from drengr.admin.questions import MAX_LIMIT, PageQuery, count_query, cursor_text, page_query
+from drengr.admin.shown import StoredEvent, shown_event
+from drengr.store import Project, Store
+from drengr.store.clock import now_ms
+
+
+class LocalDoor:
+    """One project's events; see asking.AdminDoor."""
+
+    def __init__(self, store: Store, project: Project) -> None:
+        self._store = store
+        self._project_id = project.id
+
+    def page(self, asked: Mapping[str, str]) -> dict:
+        query = page_query(_lists(asked), now_ms())
+        events = self._store.page(self._project_id, query)
+        more = cursor_text(events[-1].occurred_at, events[-1].id) if len(events) == query.limit else None
+        return {"data": _shown(events), "next_cursor": more}
+
+    def count(self, asked: Mapping[str, str]) -> dict:
+        counted = self._store.count(self._project_id, count_query(_lists(asked), now_ms(), max_days=None))
+        found: dict[str, object] = {"total": counted.total}
+        if counted.buckets is not None:
+            found["buckets"] = [{"key": key, "count": events} for key, events in counted.buckets]
+        return found
+
+    def arrivals(self, asked: Mapping[str, str]) -> Iterator[list[dict]]:
+        query = page_query(_lists({**asked, "limit": str(MAX_LIMIT)}), now_ms())
+        return self._looks(query, self._store.last_id())
+
+    def names_near(self, name: str) -> list[str]:
+        return self._store.names_near(self._project_id, name)
+
+    def _looks(self, query: PageQuery, after_id: int) -> Iterator[list[dict]]:
+        while True:
+            found = self._store.arrivals(self._project_id, after_id, query)
+            after_id = found.seen_id
+            yield _shown(found.events)
+
+
+def _lists(asked: Mapping[str, str]) -> dict[str, Sequence[str]]:
+    return {name: [value] for name, value in asked.items()}
+
+
+def _shown(events: list[StoredEvent]) -> list[dict]:
+    return json.loads(orjson.dumps([shown_event(event) for event in events]))
