@@ -3,9 +3,9 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from drengr.events.event import Context, Event
 from drengr.files.json_rows import BrokenFile
@@ -17,7 +17,13 @@ MAX_REASONS = 10
 TRANSACTION_ROWS = 5000  # some 50 to 100 ms, which live events may have to wait for; 2,000 cost a tenth more
 
 
-def limits_of(config: Mapping[str, object]) -> Limits:
+class Settings(Protocol):
+    """The settings in force, as drengr.config has them."""
+
+    def __getitem__(self, name: str) -> Any: ...
+
+
+def limits_of(config: Settings) -> Limits:
     """The operator's limits for one upload or file."""
     return Limits(
         line_bytes=config["DRENGR_MAX_LINE_BYTES"],

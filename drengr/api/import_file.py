@@ -5,7 +5,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import orjson
 from flask import Response, request, stream_with_context
@@ -42,9 +42,9 @@ def imported_file(project: Project, context: Context) -> Response:
     return json_response(upload.answer, upload.answer.get("code", 200))
 
 
-def counts_of(source: str, tally: Tally) -> dict:
+def counts_of(source: str, tally: Tally) -> dict[str, Any]:
     """The members that the answer to a batch and to a whole file share."""
-    counts = {
+    counts: dict[str, Any] = {
         "imported": tally.imported,
         "skipped": tally.skipped,
         "errors": tally.reasons,
@@ -73,7 +73,7 @@ class _Upload:
         self._reader = FileReader(self._limits, lambda header: kind(header, context.mapping))
         self._import = Import(context, self._put, lambda row, _: f"event {row}")
         self._bytes = 0  # received
-        self.answer: dict = {}  # at the end
+        self.answer: dict[str, Any] = {}  # at the end
 
     def progress(self) -> Iterator[bytes]:
         """Reads and stores; a line of JSON a second, the last being the answer, errors included.
@@ -125,10 +125,10 @@ class _Upload:
         account = Account("importer", waiting.rows, waiting.dropped, waiting.changed)
         return self._store.add_history(self._project.id, waiting.events, account=account)
 
-    def _counts(self) -> dict:
+    def _counts(self) -> dict[str, Any]:
         return counts_of(self._source, self._import.tally) | {"files": self._reader.files}
 
-    def _failure(self, status: int, reason: str, *, repeat_helps: bool = True) -> dict:
+    def _failure(self, status: int, reason: str, *, repeat_helps: bool = True) -> dict[str, Any]:
         tally = self._import.tally
         where = f" in {self._reader.member[:100]}" if self._reader.member else ""
         advice = (

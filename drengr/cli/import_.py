@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 import click
 
@@ -60,7 +60,18 @@ class Importer(Protocol):
 @click.option("--strict", is_flag=True, help="Exit code 1 when a row was skipped.")
 @click.option("--url", help="Send to the service there; DRENGR_SECRET_KEY is its key.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
-def command(paths, source, app_package, mapping, time_zone, project, dry_run, strict, url, as_json) -> None:
+def command(
+    paths: tuple[str, ...],
+    source: str,
+    app_package: str | None,
+    mapping: str | None,
+    time_zone: str | None,
+    project: str | None,
+    dry_run: bool,
+    strict: bool,
+    url: str | None,
+    as_json: bool,
+) -> NoReturn:
     """Import vendors' export files.
 
     A PATH is a file (zip, gzip, NDJSON, JSON, CSV), a directory of such files, or - for standard input. Safe beside a
@@ -84,14 +95,15 @@ def command(paths, source, app_package, mapping, time_zone, project, dry_run, st
         raise click.UsageError(shown(error)) from error
     with ExitStack() as stack:
         try:
-            names = Counted() if dry_run else None
-            importer = _importer(stack, config, context, project and clean_text(project), names, url)
+            counted = Counted() if dry_run else None
+            importer = _importer(stack, config, context, project and clean_text(project), counted, url)
             run = _Run(importer, "would be imported" if dry_run else "imported", quiet=as_json)
             code = run.all_files(paths, strict)
+            names = counted.names if counted else None
             if as_json:
-                tell_json(run.files, code, names and names.names)
+                tell_json(run.files, code, names)
             else:
-                tell_all(run.files, run.verb, names and names.names)
+                tell_all(run.files, run.verb, names)
         except StoreError as error:
             say(f"Stopped: {shown(error)}", err=True)
             code = EXIT_UNFINISHED

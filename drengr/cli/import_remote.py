@@ -3,13 +3,14 @@
 import http.client
 import io
 import os
+import select
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC
 from socket import socket
-from ssl import SSLWantReadError
-from typing import BinaryIO
+from threading import Lock, Thread
+from typing import Any, BinaryIO
 from urllib.parse import urlencode, urlsplit
 
 import click
@@ -18,11 +19,12 @@ import orjson
 from drengr.cli.import_local import opened
 from drengr.events.event import Context
 from drengr.files.json_rows import BrokenFile
-from drengr.files.reader import PIECE_BYTES
 from drengr.importing import Tally
 
 _PASSING = (408, 429)  # beside 5xx: answers after which another try may help
 _PATIENCE_S = 300  # between two lines of progress: one a second is the rule, a long transaction the exception
+_PIECE_BYTES = 32 * 1024
+_TICK_S = 0.2
 
 
 class RemoteImport:
@@ -36,14 +38,7 @@ class RemoteImport:
     def __init__(self, url: str, key: str, context: Context) -> None:
         self.tally = Tally()
         self.files = 0
-        try:
-            parts = urlsplit(url if "//" in url else "//" + url, scheme="http")
-            self._address = (parts.hostname, parts.port)
-        except ValueError:  # a port of letters, half an IPv6 address
-            parts = urlsplit("")
-        if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise click.UsageError("--url takes the address of a service, such as https://events.example.com")
-        self._tls = parts.scheme == "https"
+        self._tls, self._host, self._port, path = _address(url)
         query = {"source": context.source}
         if context.app_package:
             query["app_package"] = context.app_package
@@ -51,13 +46,14 @@ class RemoteImport:
             query["mapping"] = orjson.dumps(context.mapping).decode()
         if context.time_zone is not UTC:
             query["time_zone"] = str(context.time_zone)
-        self._path = f"{parts.path.rstrip('/')}/import-events?{urlencode(query)}"
+        self._path = f"{path}/import-events?{urlencode(query)}"
         self._headers = {"Authorization": f"Bearer {key}", "Accept": "application/x-ndjson", "Connection": "close"}
 
     def run(self, path: str) -> Iterator[int]:
+        """Send the file; yields its bytes sent so far. Raises BrokenFile, OSError."""
         self.tally, self.files = Tally(), 0
         kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
-        connection = kind(*self._address, timeout=_PATIENCE_S)
+        connection = kind(self._host, self._port, timeout=_PATIENCE_S)
         try:
             with opened(path) as file:
                 yield from self._sent(connection, file, path)
@@ -66,6 +62,9 @@ class RemoteImport:
         finally:
             connection.close()
 
+    def finish(self) -> None:
+        """The service noted nothing that could be forgotten."""
+
     def _sent(self, connection: http.client.HTTPConnection, file: BinaryIO, path: str) -> Iterator[int]:
         size = os.path.getsize(path) if os.path.isfile(path) else None
         connection.putrequest("POST", self._path)
@@ -73,21 +72,16 @@ class RemoteImport:
         for name, value in (*self._headers.items(), length, ("Content-Type", _media_type(path))):
             connection.putheader(name, value)
         connection.endheaders()
-        replies = _Replies(connection.sock)
-        yield from _send(connection.sock, file, size is None, replies)
-        answer = http.client.HTTPResponse(replies, method="POST")
-        answer.begin()
-        last: dict = {}
-        for line in answer:
-            last = _object(line)
-            self._note(last)
+        turn = Lock()
+        answer = _Answer(connection.sock, turn, self._note)
+        answer.start()
+        yield from _send(connection.sock, turn, file, chunked=size is None)
+        while answer.is_alive():
+            answer.join(_TICK_S)
             yield size or 0
-        self._check(answer.status, last)
+        self._check(*answer.result())
 
-    def finish(self) -> None:
-        """The service noted nothing that could be forgotten."""
-
-    def _note(self, counts: dict) -> None:
+    def _note(self, counts: dict[str, Any]) -> None:
         imported, skipped = counts.get("imported", 0), counts.get("skipped", 0)
         duplicates = counts.get("duplicates", 0)
         notes = Counter({each["note"]: each["rows"] for each in counts.get("notes", [])})
@@ -96,7 +90,7 @@ class RemoteImport:
         )
         self.files = counts.get("files", 0)
 
-    def _check(self, status: int, last: dict) -> None:
+    def _check(self, status: int, last: dict[str, Any]) -> None:
         """Raises BrokenFile when it is the file, ConnectionError when another try may help."""
         code = last.get("code", status)
         if code == 401:
@@ -109,12 +103,41 @@ class RemoteImport:
         raise BrokenFile(reason)
 
 
-class _Replies(io.RawIOBase):
-    """What the service says. It tells of its progress while we still send: unread, that would fill the pipe."""
+class _Answer(Thread):
+    """Reads what the service says while the file is still being sent: unread, its progress would fill the pipe."""
 
-    def __init__(self, connection: socket) -> None:
+    def __init__(self, connection: socket, turn: Lock, note: Callable[[dict[str, Any]], None]) -> None:
+        super().__init__(daemon=True)
+        self._replies = _Replies(connection, turn)
+        self._note = note
+        self._status = 0
+        self._last: dict[str, Any] = {}
+        self._error: Exception | None = None
+
+    def run(self) -> None:
+        try:
+            answer = http.client.HTTPResponse(self._replies, method="POST")  # type: ignore[arg-type]
+            answer.begin()
+            self._status = answer.status
+            for line in answer:
+                self._last = _object(line)
+                self._note(self._last)
+        except Exception as error:  # raised where it is waited for
+            self._error = error
+
+    def result(self) -> tuple[int, dict[str, Any]]:
+        """(status, the last line). Raises OSError, HTTPException."""
+        if self._error is not None:
+            raise self._error
+        return self._status, self._last
+
+
+class _Replies(io.RawIOBase):
+    """The receiving side of a connection whose sending side is in use: OpenSSL bears only one of them at a time."""
+
+    def __init__(self, connection: socket, turn: Lock) -> None:
         self._connection = connection
-        self._early = bytearray()
+        self._turn = turn
 
     def readable(self) -> bool:
         return True
@@ -123,40 +146,38 @@ class _Replies(io.RawIOBase):
         """The replies as http.client wants them from a socket."""
         return io.BufferedReader(self)
 
-    def take_early(self) -> None:
-        """Keep what has come in so far, without waiting for more."""
-        self._connection.settimeout(0)
-        try:
-            while reply := self._connection.recv(65_536):
-                self._early += reply
-        except (BlockingIOError, SSLWantReadError):
-            pass
-        finally:
-            self._connection.settimeout(_PATIENCE_S)
-
-    def readinto(self, buffer) -> int:
-        if not self._early:
+    def readinto(self, buffer: Any) -> int:
+        unread = getattr(self._connection, "pending", lambda: 0)()  # bytes that TLS has unpacked already
+        if not unread and not select.select([self._connection], [], [], _PATIENCE_S)[0]:
+            raise TimeoutError("the service says nothing")
+        with self._turn:
             return self._connection.recv_into(buffer)
-        count = min(len(buffer), len(self._early))
-        buffer[:count] = self._early[:count]
-        del self._early[:count]
-        return count
 
 
-def _send(connection: socket, file: BinaryIO, chunked: bool, replies: _Replies) -> Iterator[int]:
+def _send(connection: socket, turn: Lock, file: BinaryIO, *, chunked: bool) -> Iterator[int]:
     """Send the body; yields the bytes sent. When the service hangs up, its answer says why."""
     sent = 0
     with suppress(ConnectionError):
-        while piece := file.read(PIECE_BYTES):
-            connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
-            replies.take_early()
+        while piece := file.read(_PIECE_BYTES):
+            with turn:
+                connection.sendall(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
             sent += len(piece)
             yield sent
         if chunked:
-            connection.sendall(b"0\r\n\r\n")
+            with turn:
+                connection.sendall(b"0\r\n\r\n")
 
 
-def _object(line: bytes) -> dict:
+def _address(url: str) -> tuple[bool, str, int | None, str]:
+    """(whether it is TLS, host, port, path). Raises UsageError."""
+    with suppress(ValueError):  # a port of letters, half an IPv6 address
+        parts = urlsplit(url if "//" in url else "//" + url, scheme="http")
+        if parts.scheme in ("http", "https") and parts.hostname:
+            return parts.scheme == "https", parts.hostname, parts.port, parts.path.rstrip("/")
+    raise click.UsageError("--url takes the address of a service, such as https://events.example.com")
+
+
+def _object(line: bytes) -> dict[str, Any]:
     try:
         value = orjson.loads(line)
     except ValueError:

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol, TextIO, cast
 
 import click
 
@@ -28,7 +28,8 @@ class Done:
     resumed_at: int
     failure: str  # empty when it went well
 
-    def as_json(self) -> dict:
+    def as_json(self) -> dict[str, Any]:
+        """As `--json` prints it."""
         return {
             "path": self.path,
             **_counts(self.tally, self.files),
@@ -61,10 +62,15 @@ def told(label: str, size: int) -> Iterator[Progress]:
 @contextmanager
 def _bar(label: str, size: int) -> Iterator[Progress]:
     begun, at = time.monotonic(), 0
-    with click.progressbar(
-        length=size or 1, label=label, file=_Terminal(), show_eta=bool(size),
-        show_percent=bool(size), item_show_func=lambda rows: f"{rows or 0:,.0f} rows/s", update_min_steps=1,
-    ) as bar:  # fmt: skip
+
+    def pace(rows_per_s: float | None) -> str:
+        return f"{rows_per_s or 0:,.0f} rows/s"
+
+    bar: Any = click.progressbar(
+        length=size or 1, label=label, file=cast(TextIO, _Terminal()), show_eta=bool(size),
+        show_percent=bool(size), item_show_func=pace, update_min_steps=1,
+    )  # fmt: skip
+    with bar:
 
         def tell(position: int, rows: int) -> None:
             nonlocal at
@@ -141,7 +147,7 @@ def tell_all(files: list[Done], verb: str, names: Counter[tuple[str, str]] | Non
 def tell_json(files: list[Done], exit_code: int, names: Counter[tuple[str, str]] | None) -> None:
     """The same as one JSON object."""
     total = _total(files)
-    answer = {
+    answer: dict[str, Any] = {
         "files": [done.as_json() for done in files],
         "total": _counts(total, sum(done.files for done in files)),
         "dropped_keys": [
@@ -165,7 +171,7 @@ def _total(files: list[Done]) -> Tally:
     return total
 
 
-def _counts(tally: Tally, files: int) -> dict:
+def _counts(tally: Tally, files: int) -> dict[str, Any]:
     return {
         "rows": tally.rows,
         "imported": tally.imported,
@@ -184,6 +190,6 @@ def _quoted(text: str) -> str:
     return f"'{shown(text)}'"
 
 
-def _tell_more(counted: Counter) -> None:
+def _tell_more(counted: Counter[Any]) -> None:
     if len(counted) > _SHOWN:
         say(f"  … and {len(counted) - _SHOWN:,} more")
