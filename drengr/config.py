@@ -1,11 +1,15 @@
 """Every setting as data: name, default, unit, one line of help (contract 7). README's table is checked against it."""
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from drengr.events.properties import SensitiveKeys
 
+_NO_KEY = re.compile("[\"'`\u201c\u201d\u2018\u2019;*\\[\\]{}()<>\\x00-\\x1f]")
+_NO_WORD = re.compile(rf"{_NO_KEY.pattern}|\s")
+_VENDOR_PREFIX = re.compile(r"^\[[\w ]+\] ")  # of a real key: [Amplitude] Screen Name
 
 class BadSetting(ValueError):
     """A setting's value cannot be used; the text names the setting and says what it takes."""
@@ -41,11 +45,26 @@ def _one_of(*choices: str) -> Callable[[str], str]:
 
 
 def _words(text: str) -> tuple[str, ...]:
+    """Words of a list. What docker's env files, JSON or a shell leave in it is refused: it would match nothing."""
+    words = _listed(text)
+    if any(_NO_WORD.search(word) for word in words):
+        raise ValueError("words separated by commas, such as iban,secret, without quotes, brackets, blanks, ; or *")
+    return words
+
+
+def _keys(text: str) -> tuple[str, ...]:
+    keys = _listed(text)
+    if any(_NO_KEY.search(_VENDOR_PREFIX.sub("", key)) for key in keys):
+        raise ValueError("full keys separated by commas, such as product_name, without quotes, brackets, ; or *")
+    return keys
+
+
+def _listed(text: str) -> tuple[str, ...]:
     return tuple(word.strip() for word in text.split(",") if word.strip())
 
 
 def _path(text: str) -> str:
-    if not text.strip() or "\0" in text:
+    if not text.strip() or "\0" in text or "://" in text:
         raise ValueError("the path of a file")
     return os.path.abspath(text)
 
@@ -64,7 +83,7 @@ SETTINGS = (
     Setting("DRENGR_DAILY_EVENT_QUOTA", "5000000", "events", "Events a project may send live per UTC day; then 429.",
             _between(0, 10**12)),
     Setting("DRENGR_ALLOWED_KEYS", "", "keys, comma-separated", "Full property keys kept although they look "
-            "sensitive, such as product_name.", _words),
+            "sensitive, such as product_name.", _keys),
     Setting("DRENGR_SENSITIVE_WORDS", "", "words, comma-separated", "Words that make a property key sensitive, "
             "beside the built-in ones.", _words),
     Setting("DRENGR_IN_FLIGHT", "16", "requests", "Requests a worker works on at once; past it, one waits at most half "
@@ -117,7 +136,7 @@ def rules_of(config: Config) -> dict[str, str]:
 
 def with_rules(config: Config, rules: Mapping[str, str]) -> Config:
     """The settings, with those that shape events as the database has them; unchanged where it has none."""
-    kept = {name: _words(rules[name]) for name in rules_of(config) if name in rules}
+    kept = {name: _listed(rules[name]) for name in rules_of(config) if name in rules}
     return Config({**config.values, **kept})
 
 
@@ -131,4 +150,10 @@ def _value(setting: Setting, text: str) -> object:
     try:
         return setting.read(text or setting.default)
     except ValueError as error:
-        raise BadSetting(f"{setting.name}={text[:100]!r} cannot be used: it takes {error}.") from error
+        raise BadSetting(f"{setting.name}={_shown(text)} cannot be used: it takes {error}.") from error
+
+
+def _shown(text: str) -> str:
+    """The value as a message may have it. The address of a server may hold a password: only its kind is shown."""
+    scheme, separator, _ = text.partition("://")
+    return repr(f"{scheme}://…" if separator else text[:100])

@@ -54,7 +54,7 @@ def _event(slot: object, index: int, now_ms: int, sensitive: SensitiveKeys) -> E
     user_id = slot.get("app_user_id")
     if not is_uuid(user_id):
         raise BadSlot("INVALID_APP_USER_ID", "app_user_id must be a UUID", index=index)
-    name = slot.get("event_name")
+    name = _without_nul(slot.get("event_name"))
     if not isinstance(name, str) or not name.strip():
         raise BadSlot("INVALID_EVENT_NAME", "event_name must be a non-empty string", index=index)
     bag = _bag(slot.get("properties"), index)
@@ -88,7 +88,13 @@ def _bag(properties: object, index: int) -> bytes:
         raise BadSlot("INVALID_JSON", "properties are nested deeper than 250 levels", index=index) from None
 
 
+def _without_nul(value: object) -> object:
+    """The text as a column can hold it: kept verbatim but for NUL (contract 3.7)."""
+    return value.replace("\0", "") if isinstance(value, str) else value
+
+
 def _event_id(value: object, index: int) -> str | None:
+    value = _without_nul(value)
     if value is None or (isinstance(value, str) and 1 <= len(value) <= MAX_EVENT_ID):
         return value
     raise BadSlot("INVALID_EVENT_ID", f"event_id must be a string of 1 to {MAX_EVENT_ID} characters", index=index)

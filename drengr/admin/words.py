@@ -1,6 +1,7 @@
 """What posted events and questions share: the request that ends, UUIDs, moments (contract 6)."""
 
 import re
+from typing import TypeGuard
 
 from drengr.events.times import DAY_MS, BadTime, epoch_ms, iso_text
 
@@ -20,7 +21,7 @@ class BadSlot(Exception):
         self.details = details
 
 
-def is_uuid(value: object) -> bool:
+def is_uuid(value: object) -> TypeGuard[str]:
     """Whether the value is a UUID in its canonical 8-4-4-4-12 form, of any version, in any case."""
     return isinstance(value, str) and _UUID.fullmatch(value) is not None
 

@@ -19,7 +19,7 @@ class _Group(click.Group):
     def main(self, *args: Any, **kwargs: Any) -> NoReturn:
         """Run the command that the arguments name, and end the process with its exit code."""
         try:
-            code = super().main(*args, **kwargs, standalone_mode=False)
+            code = super().main(*args, **{**kwargs, "standalone_mode": False})
         except click.ClickException as error:
             # click's own way fails when standard error cannot be written, and the exit code would be another.
             text = io.StringIO()

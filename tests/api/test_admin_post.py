@@ -1,5 +1,7 @@
 import gzip
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -278,3 +280,34 @@ def test_a_store_that_is_too_busy_is_a_503(admin, store, monkeypatch):
 
     monkeypatch.setattr(store.commits, "run", refuse)
     assert error_of(admin.post(slot())) == (503, "UNAVAILABLE")
+
+
+def test_a_file_that_another_program_keeps_locked_is_a_503(admin, database_path, monkeypatch):
+    monkeypatch.setattr("drengr.store.sqlite.group_commit.LONGEST_WAIT_S", 0.2)
+    with closing(sqlite3.connect(database_path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert error_of(admin.post(slot())) == (503, "UNAVAILABLE")
+    assert tracked(admin.post(slot())) == (1, 0)
+
+
+def test_a_lock_that_a_question_meets_is_a_503_too(admin, store, tenant, tmp_path, monkeypatch):
+    path = tmp_path / "other.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("CREATE TABLE t (x)")
+        other.execute("BEGIN EXCLUSIVE")
+
+        def read_locked(*_):
+            with closing(sqlite3.connect(path, timeout=0)) as reader:
+                reader.execute("SELECT * FROM t")
+
+        monkeypatch.setattr(store.database, "read", read_locked)
+        monkeypatch.setattr(store, "project_of_key", lambda *_: tenant.project)
+        assert error_of(admin.page()) == (503, "UNAVAILABLE")
+
+
+def test_nul_is_dropped_from_the_name_and_the_id(admin, rows):
+    assert tracked(admin.post(slot(event_name="a\0b", event_id="\0i"))) == (1, 0)
+    assert tracked(admin.post(slot(event_id="i"))) == (0, 1)
+    assert [(row["event_name"], row["event_id"]) for row in rows()] == [("ab", "i")]
+    assert error_of(admin.post(slot(event_name="\0 "))) == (400, "INVALID_EVENT_NAME")
+    assert error_of(admin.post(slot(event_id="\0"))) == (400, "INVALID_EVENT_ID")

@@ -36,6 +36,33 @@ def test_the_sensitive_rule_follows_the_settings():
     assert [keys.drops(key) for key in ("product_name", "my_iban", "user_name", "plan")] == [False, True, True, False]
 
 
+@pytest.mark.parametrize("name", ["DRENGR_ALLOWED_KEYS", "DRENGR_SENSITIVE_WORDS"])
+@pytest.mark.parametrize(
+    "value",
+    ['"iban,secret"', "'iban'", "iban;secret", '["iban"]', "[iban, secret]", "[iban]", "*iban*", "(iban)", "{iban}",
+     "iban,\u201csecret\u201d", "iban\nsecret"],
+)  # fmt: skip
+def test_a_list_whose_words_cannot_be_meant_so_is_refused(name, value):
+    """docker's env files keep quotes: the word matched nothing, and every key was stored without a word."""
+    with pytest.raises(BadSetting, match=f"{name}=.* without quotes"):
+        read_config({name: value})
+
+
+def test_a_word_has_no_blanks_but_a_key_may():
+    with pytest.raises(BadSetting, match="blanks"):
+        read_config({"DRENGR_SENSITIVE_WORDS": "iban secret"})
+    keys = "[Amplitude] Screen Name,user.$set.full name,a-b:c/d"
+    assert read_config({"DRENGR_ALLOWED_KEYS": keys})["DRENGR_ALLOWED_KEYS"] == tuple(keys.split(","))
+
+
+@pytest.mark.parametrize("url", ["postgresql://me:s3cret@host/db", "postgres://host/db?password=s3cret", "x://s3cret"])
+def test_the_password_of_a_servers_address_is_never_printed(url):
+    for name in ("DRENGR_DATABASE", "PORT", "DRENGR_SYNCHRONOUS"):
+        with pytest.raises(BadSetting) as caught:
+            read_config({name: url})
+        assert "s3cret" not in str(caught.value) and name in str(caught.value)
+
+
 BAD = [
     ("PORT", "0"), ("PORT", "65536"), ("PORT", "http"), ("PORT", "-1"), ("PORT", "8000.5"), ("PORT", "9" * 5000),
     ("WEB_CONCURRENCY", "0"), ("WEB_CONCURRENCY", "many"), ("WEB_CONCURRENCY", "65"),

@@ -13,7 +13,7 @@ from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
 from drengr.store import imports, names, projects, rules
 from drengr.store.clock import now_ms
-from drengr.store.errors import StoreError
+from drengr.store.errors import Busy, StoreError
 from drengr.store.results import (
     FIRST_DAY,
     Account,
@@ -47,9 +47,15 @@ def _verb(call: Callable[_P, _R]) -> Callable[_P, _R]:
         try:
             return call(*args, **kwargs)
         except (sqlite3.Error, PeeweeException) as error:  # peewee's: a connection that cannot be opened
-            raise StoreError(f"{type(error).__name__}: {error}") from error
+            raise _store_error(error) from error
 
     return verb
+
+
+def _store_error(error: Exception) -> StoreError:
+    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return Busy("another program keeps the database locked")
+    return StoreError(f"{type(error).__name__}: {error}")
 
 
 class SqliteStore:
