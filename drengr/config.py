@@ -4,6 +4,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from drengr.events.properties import SensitiveKeys
 
@@ -108,7 +109,7 @@ class Config:
 
     values: Mapping[str, object]
 
-    def __getitem__(self, name: str):
+    def __getitem__(self, name: str) -> Any:
         return self.values[name]
 
     @property

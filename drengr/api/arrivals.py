@@ -31,7 +31,8 @@ def awaited(connection: socket | None, seconds: float) -> None:
 
 def received(connection: socket | None) -> None:
     """The body, or this piece of it, is here; how long storing and answering take is not the client's fault."""
-    _due.pop(connection, None)
+    if connection is not None:
+        _due.pop(connection, None)
 
 
 def forget(connection: socket) -> None:

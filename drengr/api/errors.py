@@ -56,7 +56,8 @@ def register_errors(app: Flask) -> None:
 
 def _render(error: ApiError) -> Response:
     if request.path.startswith(ADMIN_PREFIXES):
-        inner = {"code": error.code or _ADMIN_CODES.get(error.status, "FAILED"), "message": error.message}
+        code = error.code or _ADMIN_CODES.get(error.status, "FAILED")
+        inner: dict[str, object] = {"code": code, "message": error.message}
         if error.details:
             inner["details"] = error.details
         return json_response({"error": inner}, error.status)

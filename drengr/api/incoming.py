@@ -33,7 +33,8 @@ def read_body(max_bytes: int) -> tuple[bytes, int]:
     Raises     BodyTooLarge, BadEncoding
     Source     contract 4: a client that is answered before it has sent everything sees a reset, not the 413
     """
-    pieces, size = [], 0
+    pieces: list[bytes] = []
+    size = 0
     connection = request.environ.get("gunicorn.socket")
     for piece in body_pieces():
         size += len(piece)

@@ -15,7 +15,7 @@ from drengr.sources import SOURCES
 
 door = Blueprint("openapi", __name__)
 
-_SECRET = [{"secretKey": []}]
+_SECRET: list[dict[str, list[str]]] = [{"secretKey": []}]
 _PROJECT_ID = {
     "name": "projectId",
     "in": "path",

@@ -4,7 +4,6 @@ import csv
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from itertools import zip_longest
 from typing import NamedTuple
 
 from drengr.events.event import Unreadable
@@ -96,7 +95,7 @@ def _records(lines: _CsvLines) -> Iterator[tuple[int, list[str] | Unreadable]]:
 
 def _csv_row(cells: list[str], columns: list[_Column]) -> dict:
     row: dict = {}
-    for cell, column in zip_longest(cells[: len(columns)], columns, fillvalue=""):
+    for cell, column in zip(cells, columns, strict=False):
         if cell != "" and column.header:
             _place(row, column, _cell_value(cell, column.kind))
     return row

@@ -6,7 +6,7 @@ its place, never the end of the file.
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import orjson
 
@@ -41,7 +41,8 @@ def ndjson(pieces: Iterable[bytes], longest: int) -> Iterator[Texts]:
     parse_plain, parse_any = _json_parser(orjson.loads, longest), _json_parser(read_json, longest)
     first = 1
     for lines, plain in lines_of(pieces, longest):
-        texts, places = lines, range(first, first + len(lines))
+        texts = lines
+        places: Sequence[int] = range(first, first + len(lines))
         first += len(lines)
         kept = [text is None or not (text == b"" or text.isspace()) for text in lines]
         if not all(kept):
@@ -56,8 +57,9 @@ def lines_of(pieces: Iterable[bytes], longest: int) -> Iterator[tuple[list[bytes
     rest, dropping = b"", False
     for piece in pieces:
         joined = rest + piece
-        lines: list[bytes | None] = joined.split(b"\n")
-        rest = lines.pop()
+        ended = joined.split(b"\n")
+        rest = ended.pop()
+        lines: list[bytes | None] = [*ended]
         if dropping and lines:
             lines[0], dropping = None, False
         elif dropping:
@@ -141,7 +143,7 @@ class _ValueScanner:
             if self._in_string:
                 at = self._string_end(piece, at)
                 continue
-            at = _TO_BRACKET.match(piece, at).end()
+            at = _TO_BRACKET.match(piece, at).end()  # type: ignore[union-attr]  # it matches nothing, too
             if at == len(piece):
                 break
             mark = piece[at]
@@ -168,7 +170,7 @@ class _ValueScanner:
             raise BrokenFile("the JSON ends in the middle")
 
     def _string_end(self, piece: bytes, at: int) -> int:
-        end = _IN_STRING.match(piece, at).end()
+        end = _IN_STRING.match(piece, at).end()  # type: ignore[union-attr]  # it matches nothing, too
         if end < len(piece) and piece[end] == 0x22:
             self._in_string = False
             return end + 1
@@ -224,6 +226,6 @@ class _ValueScanner:
 
 def _scalars(gap: bytes) -> list[bytes]:
     try:
-        return [orjson.dumps(value) for value in read_json(b"[" + gap + b"]")]
+        return [orjson.dumps(value) for value in cast(list[object], read_json(b"[" + gap + b"]"))]
     except (ValueError, TypeError):
         return [gap]
