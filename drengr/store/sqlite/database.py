@@ -3,7 +3,6 @@
 import fcntl
 import os
 import sqlite3
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -92,9 +91,9 @@ def file_lock(path: str) -> Iterator[None]:
 
 
 def schema_sql() -> str:
-    """The text of schema.sql: beside the package in a checkout, under share/ in an installed wheel."""
-    checkout = Path(__file__).parents[3] / "schema.sql"
-    return (checkout if checkout.exists() else Path(sys.prefix, "share/drengr/schema.sql")).read_text("utf-8")
+    """The text of schema.sql: beside this file in an installed wheel, at the top of a checkout."""
+    installed = Path(__file__).with_name("schema.sql")
+    return (installed if installed.exists() else Path(__file__).parents[3] / "schema.sql").read_text("utf-8")
 
 
 def _make_ready(path: str) -> None:
