@@ -87,6 +87,8 @@ SETTINGS = (
             "sensitive, such as product_name.", _keys),
     Setting("DRENGR_SENSITIVE_WORDS", "", "words, comma-separated", "Words that make a property key sensitive, "
             "beside the built-in ones.", _words),
+    Setting("DRENGR_KEEP_FIELDS", "revenue,price,quantity", "fields, comma-separated", "Fields of a live event, beside "
+            "its properties, that are kept like properties. Web apps may add platform.", _words),
     Setting("DRENGR_IN_FLIGHT", "16", "requests", "Requests a worker works on at once; past it, one waits at most half "
             "a second for its turn and is answered 503.", _between(1, 1000)),
     Setting("DRENGR_BODY_SECONDS", "30", "seconds", "Time a client has to send its headers and, apart from whole "

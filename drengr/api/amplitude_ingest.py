@@ -1,14 +1,12 @@
 """POST /amplitude-ingest and its aliases: events from Amplitude's SDKs (contract 4)."""
 
-from urllib.parse import parse_qs
-
 from flask import Blueprint, Response, request
 
+from drengr.api.amplitude_bodies import NoEvents, Posted, posted
 from drengr.api.errors import ApiError, json_response
 from drengr.api.incoming import BadEncoding, BodyTooLarge, read_body
 from drengr.api.service import Service, service
 from drengr.events.event import Context, Event
-from drengr.events.jsontext import read_json
 from drengr.sources import amplitude_http, read_batch
 from drengr.store import Project
 
@@ -16,8 +14,10 @@ PATHS = (
     "/amplitude-ingest",
     "/amplitude-ingest/2/httpapi",
     "/amplitude-ingest/batch",
+    "/amplitude-ingest/httpapi",
     "/2/httpapi",
     "/batch",
+    "/httpapi",
 )
 _BELOW = tuple(path + "/" for path in PATHS)
 MAX_BODY_BYTES = 1_048_576
@@ -26,7 +26,8 @@ MAX_EVENTS = 2_000
 _ANY_ORIGIN = ("Access-Control-Allow-Origin", "*")
 _PREFLIGHT = {
     "Access-Control-Allow-Methods": "POST, OPTIONS",
-    "Access-Control-Allow-Headers": "content-type, content-encoding, cross-origin-resource-policy",
+    # `*`: Sentry, New Relic and others add headers of their own to every request of a page.
+    "Access-Control-Allow-Headers": "content-type, content-encoding, cross-origin-resource-policy, *",
     "Access-Control-Max-Age": "7200",
 }
 
@@ -65,7 +66,7 @@ def ingest() -> Response:
 
 def _accepted(body: bytes, here: Service) -> tuple[Project, list[Event], int]:
     """(the key's project, the valid events, receive time) of a body that passes every check."""
-    key, rows, old_names = _envelope(body)
+    key, rows, old_names = _posted(body)
     now_ms = here.now_ms()
     project, used = here.store.sender(key, now_ms)
     if project is None:
@@ -78,7 +79,14 @@ def _accepted(body: bytes, here: Service) -> tuple[Project, list[Event], int]:
     if used >= here.config["DRENGR_DAILY_EVENT_QUOTA"]:
         # Named one by one, SDKs hold the events for 30 s and try again; unnamed, they drop them within 10 s.
         raise ApiError(429, "exceeded daily quota", throttled_events=list(range(len(rows))))
-    context = Context(amplitude_http.SOURCE, now_ms, here.sensitive, live=True, old_names=old_names)
+    context = Context(
+        amplitude_http.SOURCE,
+        now_ms,
+        here.sensitive,
+        live=True,
+        old_names=old_names,
+        keep_fields=here.config["DRENGR_KEEP_FIELDS"],
+    )
     # Contract 4: what is no event is skipped silently, its neighbours are stored.
     return project, read_batch(rows, context).events, now_ms
 
@@ -92,38 +100,11 @@ def _body() -> tuple[bytes, int]:
         raise _no_events() from None
 
 
-def _envelope(body: bytes) -> tuple[object, object, bool]:
-    """(key, rows, whether they are named as older SDKs do) of a JSON body, or of the form that those post."""
-    if body.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] in (b"{", b"["):
-        envelope = _json_object(body)
-        return envelope.get("api_key"), envelope.get("events"), False
-    form = _form(body)
-    if "e" not in form and "client" not in form:
-        raise _no_events()
+def _posted(body: bytes) -> Posted:
     try:
-        rows = read_json(form.get("e", "").encode("utf-8", "surrogatepass"))
-    except ValueError:
-        rows = None
-    return form.get("client"), rows, True
-
-
-def _json_object(body: bytes) -> dict:
-    try:
-        envelope = read_json(body)
-    except ValueError:
+        return posted(body)
+    except NoEvents:
         raise _no_events() from None
-    if not isinstance(envelope, dict):
-        raise _no_events()
-    return envelope
-
-
-def _form(body: bytes) -> dict[str, str]:
-    """checksum=…&client=KEY&e=[…]&upload_time=…&v=2, as amplitude-js 8 and the legacy mobile SDKs send it."""
-    try:
-        fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=100)
-    except ValueError:
-        raise _no_events() from None
-    return {name: values[0] for name, values in fields.items()}
 
 
 def _no_events() -> ApiError:

@@ -7,7 +7,7 @@ from drengr.api.import_file import counts_of, imported_file
 from drengr.api.incoming import BadEncoding, BodyTooLarge, drain, read_body, require_project_of_secret_key
 from drengr.api.service import service
 from drengr.events.event import Context
-from drengr.events.jsontext import clean_text, read_json
+from drengr.events.jsontext import clean_text, read_envelope
 from drengr.importing import Tally, Waiting
 from drengr.sources import BadSource, BadZone, checked_mapping, checked_source, checked_zone, read_batch
 from drengr.sources.generic import BadMapping
@@ -53,21 +53,16 @@ def _check_parameters(known: tuple[str, ...]) -> None:
 
 
 def _whole_file(project: Project) -> Response:
-    context = _context(request.args["source"], _query_mapping(), _query_text("app_package"))
+    context = _context(request.args["source"], _query_mapping(), request.args.get("app_package"))
     return imported_file(project, context)
 
 
-def _query_text(name: str) -> str | None:
-    value = request.args.get(name)
-    return None if value is None else clean_text(value)
-
-
 def _query_mapping() -> object:
-    text = _query_text("mapping")
+    text = request.args.get("mapping")
     if text is None:
         return None
     try:
-        return read_json(text.encode())
+        return read_envelope(text.encode())
     except ValueError:
         raise ApiError(400, "mapping in the query string is not JSON") from None
 
@@ -110,7 +105,7 @@ def _body() -> bytes:
 
 def _envelope(body: bytes) -> dict:
     try:
-        envelope = read_json(body)
+        envelope = read_envelope(body)
     except ValueError:
         raise ApiError(400, "the body is not JSON") from None
     if not isinstance(envelope, dict):
@@ -128,6 +123,7 @@ def _context(source: object, mapping: object, app_package: object) -> Context:
         raise ApiError(400, str(error)) from None
     if app_package is not None and (not isinstance(app_package, str) or len(app_package) > MAX_APP_PACKAGE):
         raise ApiError(400, f"app_package must be text of at most {MAX_APP_PACKAGE} characters")
+    app_package = clean_text(app_package) if app_package else None
     here = service()
     return Context(
         source, here.now_ms(), here.sensitive, app_package=app_package or None, mapping=mapping, time_zone=time_zone

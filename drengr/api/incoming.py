@@ -15,7 +15,9 @@ from drengr.store import Project
 MAX_DRAINED_BYTES = 32 * 1024 * 1024
 _READ_BYTES = 64 * 1024
 _SLICE_BYTES = 4096
-_ZLIB_WINDOWS = {"gzip": 31, "x-gzip": 31, "deflate": 15}
+_MOST_PACKINGS = 3  # one inside the other
+_GZIP = b"\x1f\x8b"
+_ZLIB = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")  # its four levels of compression
 
 
 class BodyTooLarge(Exception):
@@ -86,19 +88,47 @@ def drain() -> None:
 
 
 def _inflated(body: bytes, max_bytes: int) -> bytes:
-    for coding in reversed([word.strip().lower() for word in request.headers.get("Content-Encoding", "").split(",")]):
-        if coding in ("", "identity"):
-            continue
-        if coding not in _ZLIB_WINDOWS:
-            raise BadEncoding(f"unknown content encoding {coding[:40]!r}")
-        body = _unzipped(body, _ZLIB_WINDOWS[coding], max_bytes)
+    """The body without its packing. Its first bytes tell; Content-Encoding is asked where they do not.
+
+    Proxies unpack a body and keep the header, or drop it; scripts write `Content-Encoding: utf-8`.
+    """
+    codings = {word.strip().lower() for word in request.headers.get("Content-Encoding", "").split(",")}
+    for _ in range(_MOST_PACKINGS):
+        if body[:2] == _GZIP:
+            body, codings = _unzipped(body, 31, max_bytes), codings - {"gzip", "x-gzip"}
+        elif body[:2] in _ZLIB:
+            body, codings = _unzipped(body, 15, max_bytes), codings - {"deflate"}
+        elif "deflate" in codings and not is_json(body):
+            body, codings = _deflated(body, max_bytes), codings - {"deflate"}
+        else:
+            break
+    if codings - {"", "identity"} and not _is_text(body):
+        raise BadEncoding("it is not what its content encoding says, or in one that is not known; send gzip, or plain")
     return body
+
+
+def is_json(body: bytes) -> bool:
+    """Whether the body can only be JSON: it begins an object or an array."""
+    return body.lstrip(b" \t\r\n\xef\xbb\xbf")[:1] in (b"{", b"[")
+
+
+def _is_text(body: bytes) -> bool:
+    return all(byte >= 32 or byte in b"\t\r\n" for byte in body[:64])
+
+
+def _deflated(body: bytes, max_bytes: int) -> bytes:
+    """What was packed without a header of its own, or with one that is rare; plain text as it is."""
+    has_header = body[:1] and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
+    try:
+        return _unzipped(body, 15 if has_header else -15, max_bytes)
+    except BadEncoding:
+        if _is_text(body):
+            return body
+        raise
 
 
 def _unzipped(packed: bytes, window: int, max_bytes: int) -> bytes:
     """All members inflated, never more than one byte past the limit in memory."""
-    if window == 15 and packed[:1] and packed[0] & 0x0F != 8:
-        window = -15  # "deflate" without the zlib header, as some clients send it
     pieces, room, position, member = [], max_bytes + 1, 0, None
     try:
         while position < len(packed) and (member is None or not member.eof or window == 31):

@@ -7,12 +7,14 @@ library's parser, with everything a column could not hold put right on the way.
 import json
 import math
 import re
+from collections.abc import Callable
 from typing import TypeGuard
 
 import orjson
 
 MAX_DEPTH = 200  # what lies deeper becomes null: neither parser nor writer recurses without end
 LARGEST_INTEGER = 2**63 - 1
+_ROWS = ("events", "event")  # the members of an envelope that hold rows
 
 # orjson rounds integers past 64 bits to floats, so a body with a long run of digits takes the slow road. Digits folded
 # to one character make that a plain substring search: 0.5 ms a megabyte, where a regular expression takes 35.
@@ -34,6 +36,19 @@ def read_json(body: bytes) -> object:
     depth. Text comes back as valid UTF-8 without NUL; integers that do not fit 64 bits come back as text, exact.
     Raises  ValueError when it is no JSON at all
     """
+    return _read(body, _mended)
+
+
+def read_envelope(body: bytes) -> object:
+    """The same of a request's body, whose own words (keys, source, mapping) stay as sent, for they are compared.
+
+    Only the rows are cleaned: a key followed by NUL is not the key.
+    Raises  ValueError when it is no JSON at all
+    """
+    return _read(body, _mended_rows)
+
+
+def _read(body: bytes, mended: Callable[[object], object]) -> object:
     if is_plain(body):
         try:
             return orjson.loads(body)
@@ -41,9 +56,9 @@ def read_json(body: bytes) -> object:
             pass
     text = body.decode("utf-8-sig", "replace")
     try:
-        return _mended(_python_loads(text))
+        return mended(_python_loads(text))
     except RecursionError:
-        return _mended(_python_loads(_without_depth(text)))
+        return mended(_python_loads(_without_depth(text)))
 
 
 def has_long_number(body: bytes) -> bool:
@@ -87,6 +102,12 @@ def _mended(value: object) -> object:
     if isinstance(value, dict):
         return {clean_text(key): _mended(each) for key, each in value.items()}
     return value
+
+
+def _mended_rows(envelope: object) -> object:
+    if not isinstance(envelope, dict):
+        return _mended(envelope)
+    return {key: _mended(each) if key in _ROWS else each for key, each in envelope.items()}
 
 
 def _without_depth(text: str) -> str:

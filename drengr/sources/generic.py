@@ -1,6 +1,7 @@
 """Rows of anything else, read by the mapping that comes with them (contract 5)."""
 
 from drengr.events.event import Context, Reading
+from drengr.events.jsontext import clean_text
 from drengr.events.times import UNITS, epoch_ms
 from drengr.sources.bags import opened
 
@@ -25,7 +26,8 @@ def checked_mapping(mapping: object) -> dict[str, str]:
             raise BadMapping(f"mapping.{name} is missing{_takes(name)}")
     for name, value in mapping.items():
         if name not in REQUIRED and name not in OPTIONAL:
-            raise BadMapping(f"mapping.{name[:64]} is not known; the fields are {_listed(REQUIRED + OPTIONAL)}")
+            known = _listed(REQUIRED + OPTIONAL)
+            raise BadMapping(f"mapping.{clean_text(name[:64])} is not known; the fields are {known}")
         if value is not None and (not isinstance(value, str) or not value.strip()):
             raise BadMapping(f"mapping.{name} must be non-empty text{_takes(name)}")
     if mapping["timestamp_unit"] not in UNITS:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from itertools import islice
 
 from drengr.events.event import Context
+from drengr.events.jsontext import clean_text
 from drengr.events.times import UNITS
 from drengr.sources import READERS, SOURCES, amplitude_http, generic, read_batch
 from drengr.sources.bags import decoded
@@ -237,4 +238,4 @@ def _listed(fields: Sequence[str]) -> str:
 
 
 def _shown(field: str) -> str:
-    return f"`{field[:_SHOWN_FIELD]}`"
+    return f"`{clean_text(field[:_SHOWN_FIELD])}`"

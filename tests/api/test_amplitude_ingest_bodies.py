@@ -63,15 +63,47 @@ def test_a_compressed_form_is_read(door):
     assert door.client.post("/batch", data=body, headers={"Content-Encoding": "gzip"}).json["events_ingested"] == 1
 
 
+UNTRUE = {
+    "plain called gzip": ("gzip", bytes),
+    "plain called deflate": ("deflate", bytes),
+    "plain called br": ("br", bytes),
+    "plain called zstd, gzip": ("zstd, gzip", bytes),
+    "plain with a character set for its encoding": ("utf-8", bytes),
+    "plain with a byte-order mark called gzip": ("gzip", lambda body: b"\xef\xbb\xbf" + body),
+    "plain behind blanks called deflate": ("deflate", lambda body: b" \r\n" + body),
+    "gzip called deflate": ("deflate", gzip.compress),
+    "gzip called br": ("br", gzip.compress),
+    "gzip not called so": ("", gzip.compress),
+    "gzip called identity": ("identity", gzip.compress),
+    "gzip twice, called so once": ("gzip", lambda body: gzip.compress(gzip.compress(body))),
+    "gzip called so twice": ("gzip, gzip", gzip.compress),
+    "zlib not called so": ("", zlib.compress),
+    "zlib called gzip": ("gzip", lambda body: zlib.compress(body, level=9)),
+}
+
+
+@pytest.mark.parametrize(("coding", "pack"), UNTRUE.values(), ids=UNTRUE)
+def test_the_first_bytes_win_over_a_content_encoding_that_is_not_true(client, tenant, coding, pack):
+    for plain in (
+        json.dumps(envelope(tenant.publishable_key, amplitude_event())).encode(),
+        json.dumps({"events": [amplitude_event() for _ in range(200)], "api_key": tenant.publishable_key}).encode(),
+    ):
+        body = pack(plain)
+        answer = client.post("/batch", data=body, headers={"Content-Encoding": coding})
+        assert (answer.status_code, answer.json["payload_size_bytes"]) == (200, len(body))
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "utf-8", "br"])
+def test_a_plain_form_is_read_whatever_its_encoding_says(door, coding):
+    body = urlencode({"client": door.publishable_key, "e": json.dumps([amplitude_event()])})
+    answer = door.client.post("/batch", data=body, headers={"Content-Encoding": coding})
+    assert answer.json["events_ingested"] == 1
+
+
 PLAIN = b'{"api_key": "x", "events": []}'
 WRONG = {
-    "plain called gzip": ("gzip", PLAIN),
-    "plain called deflate": ("deflate", PLAIN),
-    "gzip called deflate": ("deflate", gzip.compress(PLAIN)),
-    "gzip not called so": ("", gzip.compress(PLAIN)),
-    "br": ("br", PLAIN),
-    "zstd": ("zstd", PLAIN),
-    "unknown": ("frobnicate", PLAIN),
+    "br that is br": ("br", b"\x1b\x1d\x00\x00\x04\xc4\x8e\xa2\x95\x01\x02\x03" + bytes(20)),
+    "packed four times": ("gzip", gzip.compress(gzip.compress(gzip.compress(gzip.compress(PLAIN))))),
     "cut off": ("gzip", gzip.compress(PLAIN)[:-9]),
     "without its checksum": ("gzip", gzip.compress(PLAIN)[:-8]),
     "with a wrong checksum": ("gzip", gzip.compress(PLAIN)[:-8] + bytes(8)),

@@ -2,6 +2,7 @@
 
 import json
 import logging
+from urllib.parse import urlencode
 
 import pytest
 
@@ -100,3 +101,27 @@ def test_keys_are_stored_only_as_a_hash(client, tenant, store, database_path, ca
     for key in (tenant.publishable_key, tenant.secret_key):
         assert not any(key.encode() in content for content in bytes_on_disk(database_path).values())
         assert key not in caplog.text
+
+
+OTHER_WORDS = ["\0", "\\u0000", "\ud800", "\\ud800", "\\ufffd", " ", "\u200b"]
+
+
+@pytest.mark.parametrize("more", OTHER_WORDS, ids=ascii)
+@pytest.mark.parametrize("place", ["{key}{more}", "{more}{key}"])
+def test_a_key_is_compared_as_sent(client, tenant, more, place):
+    key = place.format(key=tenant.publishable_key, more=more)
+    event = json.dumps(amplitude_event())
+    bodies = {
+        "events": f'{{"api_key":"{key}","events":[{event}]}}',
+        "event": f'{{"api_key":"{key}","event":{event}}}',
+        "form of older SDKs": urlencode({"client": key, "e": f"[{event}]"}, errors="surrogatepass"),
+        "form of HTTP API v1": urlencode({"api_key": key, "event": event}, errors="surrogatepass"),
+    }
+    for way, body in bodies.items():
+        answer = client.post("/batch", data=body.encode("utf-8", "surrogatepass"))
+        assert (way, answer.json) == (way, {"code": 400, "error": "invalid api_key", "missing_field": "api_key"})
+
+
+def test_a_member_that_only_looks_like_the_key_is_none(client, tenant):
+    body = f'{{"api_key\\u0000":"{tenant.publishable_key}","events":[]}}'
+    assert client.post("/batch", data=body).json["error"] == "invalid api_key"

@@ -216,3 +216,29 @@ def test_any_body_is_answered_below_500_as_json(client, tenant, body, source):
     answer = client.post("/import-events", data=body, headers=tenant.bearer, query_string=query)
     assert answer.status_code < 500
     assert answer.json.get("code", 200) == answer.status_code
+
+
+@pytest.mark.parametrize("more", ["\\u0000", "\0", "\\ud800", " "], ids=ascii)
+def test_source_and_mapping_are_compared_as_sent(client, tenant, more):
+    def refused(body: str) -> str:
+        answer = client.post("/import-events", data=body, headers=tenant.bearer)
+        assert answer.status_code == 400
+        return answer.json["error"]
+
+    assert refused(f'{{"source":"amplitude{more}","events":[]}}').startswith("unknown source")
+    fields = '"event_name_field":"e","timestamp_field":"t","user_id_field":"u","anon_id_field":"d"'
+    for mapping, named in (
+        (f'{fields},"timestamp_unit":"ms{more}"', "mapping.timestamp_unit"),
+        (f'{fields},"timestamp_unit":"ms","props_field{more}":"p"', "mapping.props_field"),
+    ):
+        assert refused(f'{{"source":"generic","mapping":{{{mapping}}},"events":[]}}').startswith(named)
+        query = {"source": "generic", "mapping": f"{{{mapping}}}"}
+        answer = client.post("/import-events", data=b"{}", headers=tenant.bearer, query_string=query)
+        assert (answer.status_code, answer.json["error"].startswith(named)) == (400, True)
+
+
+def test_app_package_is_stored_as_clean_text(client, tenant, rows):
+    row = {"event_type": "a", "event_time": "2026-06-01", "device_id": "d"}
+    body = json.dumps({"source": "amplitude", "app_package": "com.\0shop\ud800", "events": [row]})
+    assert client.post("/import-events", data=body, headers=tenant.bearer).json["imported"] == 1
+    assert rows()[0]["app_package"] == "com.shop\ufffd"

@@ -1,0 +1,85 @@
+"""What a body at the acceptor holds: JSON, the form of older SDKs, or HTTP API v1 (contract 4). The bytes decide."""
+
+from io import BytesIO
+from typing import NamedTuple
+from urllib.parse import parse_qs
+
+from flask import request
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.formparser import FormDataParser
+
+from drengr.api.incoming import is_json
+from drengr.events.jsontext import read_envelope, read_json
+
+_MOST_FIELDS = 100  # of a form
+_MOST_FORM_BYTES = 2**20  # as much as a body may have
+
+
+class NoEvents(ValueError):
+    """The body is nothing that could hold events."""
+
+
+class Posted(NamedTuple):
+    """The key, as sent, and the rows, which may be anything."""
+
+    key: object
+    rows: object
+    old_names: bool  # the rows' fields are named as older SDKs do
+
+
+def posted(body: bytes) -> Posted:
+    """Key and rows of a body. Raises NoEvents."""
+    if is_json(body):
+        return _posted_json(body)
+    form = _multipart(body) if request.mimetype == "multipart/form-data" else _urlencoded(body)
+    if "e" in form or "client" in form:  # checksum=…&client=KEY&e=[…]&upload_time=…&v=2, as amplitude-js 8 sends it
+        return Posted(form.get("client"), _json_or_none(form.get("e", "")), True)
+    if "event" in form or "api_key" in form:  # api_key=KEY&event={…}, as PHP, C# and snippets for HTTP API v1 do
+        return Posted(form.get("api_key"), _as_rows(_json_or_none(form.get("event", ""))), False)
+    raise NoEvents
+
+
+def _posted_json(body: bytes) -> Posted:
+    try:
+        envelope = read_envelope(body)
+    except ValueError:
+        raise NoEvents from None
+    if not isinstance(envelope, dict):
+        raise NoEvents
+    if "events" not in envelope and "event" in envelope:
+        return Posted(envelope.get("api_key"), _as_rows(envelope["event"]), False)
+    return Posted(envelope.get("api_key"), envelope.get("events"), False)
+
+
+def _as_rows(event: object) -> object:
+    """HTTP API v1 takes one event, or an array of them."""
+    return [event] if isinstance(event, dict) else event
+
+
+def _json_or_none(text: str) -> object:
+    try:
+        return read_json(text.encode("utf-8", "surrogatepass"))
+    except ValueError:
+        return None
+
+
+def _urlencoded(body: bytes) -> dict[str, str]:
+    try:
+        fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+    except ValueError:
+        raise NoEvents from None
+    return {name: values[0] for name, values in fields.items()}
+
+
+def _multipart(body: bytes) -> dict[str, str]:
+    """The fields of a form as `curl -F` posts it, those with a file name too."""
+    parser = FormDataParser(
+        stream_factory=lambda *_, **__: BytesIO(),  # nothing is written to a file, whatever its size
+        max_form_memory_size=_MOST_FORM_BYTES,
+        max_form_parts=_MOST_FIELDS,
+    )
+    try:
+        _, form, files = parser.parse(BytesIO(body), request.mimetype, len(body), request.mimetype_params)
+    except RequestEntityTooLarge:
+        raise NoEvents from None
+    return {name: file.read().decode("utf-8", "replace") for name, file in files.items()} | form.to_dict()
