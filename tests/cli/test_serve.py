@@ -296,6 +296,27 @@ def test_the_procfile_says_the_same_sentence(folder, name):
     assert code == 3 and words in printed and "Traceback" not in printed
 
 
+def test_host_and_port_on_the_command_line_win(folder):
+    port = free_port()
+    command = [*SERVE, "--host", "127.0.0.1", "--port", str(port)]
+    with (folder.parent / "output").open("w") as output:
+        process = subprocess.Popen(
+            command, cwd=folder, env=environment(folder, HOST="nowhere.invalid", PORT="1"), stdout=output, stderr=output
+        )
+    try:
+        wait_for(f"http://127.0.0.1:{port}", process, folder)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(30)
+
+
+def test_a_port_that_is_none_is_one_sentence(folder):
+    refused = subprocess.run(
+        [*SERVE, "--port", "x"], cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=30
+    )
+    assert refused.returncode == 3 and refused.stderr.count("\n") == 1 and "PORT='x'" in refused.stderr
+
+
 def test_a_misspelt_setting_is_a_warning(folder):
     with running(SERVE, folder, DRENGR_DATABSE="x.db") as (url, _):
         assert get(url + "/healthz") == {"status": "ok"}
