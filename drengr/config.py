@@ -76,7 +76,7 @@ SETTINGS = (
     Setting("WEB_CONCURRENCY", "2", "processes", "Worker processes; each keeps to one core. See Choices.",
             _between(1, 64)),
     Setting("DRENGR_THREADS", "128", "threads", "Most threads of a worker: requests that "
-            "arrive or are answered at the same moment. Started as they are needed.",
+            "are answered at the same moment. Started as they are needed.",
             _between(1, 1000)),
     Setting("DRENGR_DATABASE", "drengr.db", "path", "The SQLite file. Made when it is missing.", _path),
     Setting("DRENGR_SYNCHRONOUS", "FULL", "FULL or NORMAL", "NORMAL answers before the disk has flushed: a power cut "

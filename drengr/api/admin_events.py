@@ -22,10 +22,11 @@ def list_events(project: Project) -> Response:
     """One page of the log, newest first."""
     here = service()
     query = page_query(request.args.to_dict(flat=False), here.now_ms())
-    with here.gate.at_work():
-        page = here.store.page(project.id, query)
-    more = cursor_text(page[-1].occurred_at, page[-1].id) if len(page) == query.limit else None
-    return json_response({"data": [shown_event(event) for event in page], "next_cursor": more})
+    with here.gate.page(query.limit):
+        with here.gate.at_work():
+            page = here.store.page(project.id, query)
+        more = cursor_text(page[-1].occurred_at, page[-1].id) if len(page) == query.limit else None
+        return json_response({"data": [shown_event(event) for event in page], "next_cursor": more})
 
 
 @answers(door, "GET", "/events/count", "COUNT_FAILED")

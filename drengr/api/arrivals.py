@@ -1,53 +1,65 @@
-"""When each request arrived, and how long its client may take to send it. The worker notes it, the doors ask.
+"""What the server knows of a request's arrival: the worker notes it, the doors ask.
 
-Keyed by the connection's socket (`gunicorn.socket` in the WSGI environment); under another server nothing is known, and
-nothing is limited.
+The worker's sockets (`gunicorn.socket` in the WSGI environment) carry an Arrival; under another server nothing is
+known, and nothing is limited.
 """
 
 import time
-from socket import SHUT_RD, socket
+from dataclasses import dataclass
+from threading import Event
+from urllib.parse import parse_qs
 
-_arrived: dict[socket, float] = {}
-_due: dict[socket, float] = {}
-
-
-def note(connection: socket, seconds: float) -> None:
-    """A request begins on this connection; its headers and body must be here within `seconds`."""
-    now = time.monotonic()
-    _arrived[connection] = now
-    _due[connection] = now + seconds
+_WHOLE_FILE_PATH = "/import-events"
+_stopping = Event()
 
 
-def waited_s(connection: socket | None) -> float:
-    """Seconds since the request began."""
-    return time.monotonic() - _arrived[connection] if connection in _arrived else 0.0
+@dataclass(slots=True)
+class Arrival:
+    """One request as it comes in; times are those of time.monotonic()."""
+
+    due: float  # when a client that is still sending has taken too long
+    whole_at: float | None = None  # None: its body is still coming
 
 
-def awaited(connection: socket | None, seconds: float) -> None:
+def is_whole_file(target: str) -> bool:
+    """Whether a request's target is that of a whole file, which may take as long as it goes on coming.
+
+    >>> is_whole_file("/import-events?source=ga4"), is_whole_file("/import-events"), is_whole_file("/batch?source=ga4")
+    (True, False, False)
+    """
+    path, _, query = target.partition("?")
+    return path.rstrip("/") == _WHOLE_FILE_PATH and "source" in parse_qs(query, keep_blank_values=True)
+
+
+def waited_s(connection: object) -> float:
+    """Seconds since the whole request was here: what a client needs to send it is no waiting for us."""
+    arrival = _of(connection)
+    return 0.0 if arrival is None or arrival.whole_at is None else time.monotonic() - arrival.whole_at
+
+
+def awaited(connection: object, seconds: float) -> None:
     """From now on we wait for the client: the next piece of its body may take `seconds`."""
-    if connection in _arrived:
-        _due[connection] = time.monotonic() + seconds
+    arrival = _of(connection)
+    if arrival is not None:
+        arrival.due = time.monotonic() + seconds
 
 
-def received(connection: socket | None) -> None:
-    """The body, or this piece of it, is here; how long storing and answering take is not the client's fault."""
-    if connection is not None:
-        _due.pop(connection, None)
+def received(connection: object) -> None:
+    """The body, or this piece of it, is here: from now on it waits for us."""
+    arrival = _of(connection)
+    if arrival is not None and arrival.whole_at is None:
+        arrival.whole_at = time.monotonic()
 
 
-def forget(connection: socket) -> None:
-    """The request is answered."""
-    _arrived.pop(connection, None)
-    _due.pop(connection, None)
+def stop() -> None:
+    """The service is to stop: bodies that are still coming end where they are."""
+    _stopping.set()
 
 
-def cut_off_overdue() -> None:
-    """End the reading of every client that is too slow: whoever waits for its bytes sees the end of the stream."""
-    now = time.monotonic()
-    for connection, due in list(_due.items()):
-        if due < now:
-            _due.pop(connection, None)
-            try:
-                connection.shutdown(SHUT_RD)
-            except OSError:
-                continue  # it left by itself
+def is_stopping() -> bool:
+    """Whether whatever takes long should come to an end now: a stop is given a few seconds."""
+    return _stopping.is_set()
+
+
+def _of(connection: object) -> Arrival | None:
+    return getattr(connection, "arrival", None)

@@ -77,9 +77,9 @@ def _render_http(error: HTTPException) -> Response:
 def _render_fault(error: Exception) -> Response:
     """The infrastructure gave way (503: safe to send again), or the code is wrong (500). No value reaches the log."""
     if isinstance(error, StoreError | OSError):
-        faults.error("503 to %s %s: %s: %s", request.method, request.path, type(error).__name__, error)
+        faults.error("503 to %s %s: %s: %s", request.method, request.url_rule, type(error).__name__, error)
         return _render(ApiError(503, f"{_reason(error)}; nothing was stored, send it again later"))
-    log.exception("%s %s failed", request.method, request.path)
+    log.exception("%s %s failed", request.method, request.url_rule)  # the path may hold anything
     return _render(ApiError(500, "internal error"))
 
 

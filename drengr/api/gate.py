@@ -8,13 +8,16 @@ from flask import request
 from drengr.api import arrivals
 from drengr.store import Busy
 
-_GIVE_UP_S = 0.5  # since the request arrived
+_GIVE_UP_S = 0.5  # since the whole request was here
 _LARGE_BYTES = 64 * 1024
-_LARGE_AT_ONCE = 2  # a megabyte of JSON becomes some thirty of Python objects while it is mapped
+_LONG_PAGE = 100  # events
+# A megabyte of JSON becomes some thirty of Python objects while it is mapped; a page of 1,000 events may be 9 MB, and
+# is there four times over before it is JSON.
+_LARGE_AT_ONCE = 2
 
 
 class Gate:
-    """Keeps work within what the machine can do: who finds no place within half a second of arriving is answered 503.
+    """Keeps work within what the machine can do: who finds no place within half a second of being here is answered 503.
 
     Late is worse than no: SDKs give up after 10 s and send everything again, while a 503 makes them wait.
     """
@@ -22,10 +25,15 @@ class Gate:
     def __init__(self, places: int) -> None:
         self._places = _Places(places)
         self._large = _Places(_LARGE_AT_ONCE)
+        self._pages = _Places(_LARGE_AT_ONCE)
 
     def at_work(self) -> AbstractContextManager[None]:
         """Hold a place for one request. Raises Busy."""
         return self._places
+
+    def page(self, limit: int) -> AbstractContextManager[None]:
+        """Hold the memory for a page of so many events; short ones need no leave. Raises Busy."""
+        return self._pages if limit > _LONG_PAGE else nullcontext()
 
     def mapping(self, size_bytes: int) -> AbstractContextManager[None]:
         """Hold the memory for parsing and mapping a body; small ones need no leave. Raises Busy."""

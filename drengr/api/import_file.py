@@ -59,6 +59,10 @@ class _BrokeOff(BrokenFile):
     """The body did not come to its end; another try may."""
 
 
+class _Stopped(_BrokeOff):
+    """The service is to end: what was read is stored, no more is read."""
+
+
 class _Upload:
     """One file as it comes in and is stored."""
 
@@ -112,6 +116,8 @@ class _Upload:
         except Fruitless as error:
             hint = "; curl -d takes the line ends out of a file: send it with curl -T FILE" if self._is_form() else ""
             self.answer = self._failure(400, str(error) + hint, repeat_helps=False)
+        except _Stopped as error:
+            self.answer = self._failure(503, str(error))
         except BrokenFile as error:
             self.answer = self._failure(400, str(error), repeat_helps=isinstance(error, _BrokeOff))
         except (StoreError, OSError) as error:
@@ -162,15 +168,20 @@ class _Upload:
             try:
                 piece = next(pieces, b"")
             except ApiError:
-                raise _BrokeOff("the upload broke off") from None
+                raise self._broke_off("the upload broke off") from None
             finally:
                 arrivals.received(connection)  # waiting for the database is ours, and may take longer
             if not piece:
                 break
             self._bytes += len(piece)
             yield piece
+            if arrivals.is_stopping() and self._bytes != request.content_length:
+                raise self._broke_off("")
         if self._bytes < (request.content_length or 0):
-            raise _BrokeOff(f"the upload broke off after {self._bytes} of {request.content_length} bytes")
+            raise self._broke_off(f"the upload broke off after {self._bytes} of {request.content_length} bytes")
+
+    def _broke_off(self, why: str) -> _BrokeOff:
+        return _Stopped("the service was stopped") if arrivals.is_stopping() else _BrokeOff(why)
 
     def _spooled(self, pieces: Iterable[bytes]) -> Iterator[BinaryIO | None]:
         """A zip can only be read from its end; the file has no name, it is gone whatever happens."""

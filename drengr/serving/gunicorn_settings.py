@@ -5,10 +5,12 @@ worker keeps to one core: threads of one interpreter on two cores spend a third 
 """
 
 import os
+from contextlib import suppress
 
 import drengr.api  # noqa: F401 - loaded before the workers fork: they share its memory and are back in 0.1 s, not 0.5
 from drengr.config import BadSetting, read_config
-from drengr.serving.start import Log, announce, connections_at_most, log_configuration, stop_with
+from drengr.serving.logs import Log, log_configuration
+from drengr.serving.start import announce, room_for, stop_with
 
 try:
     _config = read_config()
@@ -18,12 +20,15 @@ except BadSetting as error:
 bind = f"[{_config['HOST']}]:{_config['PORT']}" if ":" in _config["HOST"] else f"{_config['HOST']}:{_config['PORT']}"
 workers = _config["WEB_CONCURRENCY"]
 worker_class = "drengr.serving.worker.Worker"
-threads = _config["DRENGR_THREADS"]
-worker_connections = connections_at_most(2000)
+worker_connections, threads = room_for(4000, _config["DRENGR_THREADS"])
 backlog = 2048
-keepalive = 5
+keepalive = 125  # longer than clients and proxies believe: Node 5 s, nginx 60, Go 90, Caddy 120
 timeout = 60  # of a worker that hangs as a whole; a long upload does not count
-graceful_timeout = 30
+graceful_timeout = 7  # the worker itself needs 6 at most
+# No header of a proxy is believed: which ones differ or come twice is of no interest, and refused nothing.
+forwarded_allow_ips = ""
+secure_scheme_headers: dict[str, str] = {}
+forwarder_headers = ""
 control_socket_disable = True  # it would be a file in the home directory
 worker_tmp_dir = os.path.dirname(_config["DRENGR_DATABASE"])  # nothing is written anywhere else
 logconfig_dict = log_configuration()
@@ -36,13 +41,20 @@ def on_starting(server):
 
 
 def pre_fork(server, worker):
-    """Choose the core that fewest of the other workers have."""
+    """Choose the core that fewest of the other workers have; none when there are cores that no worker would use.
+
+    With fewer workers than cores the kernel finds a free one, also when another service runs beside this one.
+    """
+    worker.core = None
     if hasattr(os, "sched_getaffinity"):  # Linux
-        taken = [other.core for other in server.WORKERS.values()]
-        worker.core = min(sorted(os.sched_getaffinity(0)), key=taken.count)
+        cores = sorted(os.sched_getaffinity(0))
+        if workers >= len(cores):
+            taken = [other.core for other in server.WORKERS.values()]
+            worker.core = min(cores, key=taken.count)
 
 
 def post_fork(server, worker):
-    """In the new worker: keep to its core."""
-    if hasattr(os, "sched_setaffinity"):
-        os.sched_setaffinity(0, {worker.core})
+    """In the new worker: keep to its core, where that is allowed."""
+    if worker.core is not None:
+        with suppress(OSError):
+            os.sched_setaffinity(0, {worker.core})

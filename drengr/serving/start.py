@@ -7,13 +7,13 @@ import socket
 import sys
 from typing import NoReturn
 
-from gunicorn.glogging import Logger
-
 from drengr import __version__
 from drengr.config import BadSetting, Config, read_config, rules_of, unknown_settings
 from drengr.store import NewProject, StoreError, open_store
 
 EXIT_CANNOT_START = 3
+_FILES_OF_A_THREAD = 3  # its reading connection: the database, its -wal and its -shm
+_FILES_OF_A_WORKER = 32
 
 _WELCOME = """
 A project named "default" was made. Its keys are shown this once:
@@ -78,35 +78,23 @@ def first_start(config: Config) -> None:
         _show_keys(made, _url(config), config["DRENGR_DATABASE"])
 
 
-def connections_at_most(wanted: int) -> int:
-    """How many a worker may hold: the system's default of 1,024 open files is too few, and may often be raised."""
-    needed = 2 * wanted  # a reading thread has three files open
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+def room_for(connections: int, threads: int) -> tuple[int, int]:
+    """(connections, threads) of a worker that the machine's limit of open files allows.
+
+    The usual limit of 1,024 files is too few, and may often be raised.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = connections + threads * _FILES_OF_A_THREAD + _FILES_OF_A_WORKER
     files = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
-    return files // 2
-
-
-class Log(Logger):
-    """gunicorn's log without an access log: a proxy keeps that. Gathering its fields took 8 % of a request."""
-
-    def access(self, *_: object) -> None:
-        """Nothing."""
-
-
-def log_configuration() -> dict:
-    """gunicorn's own errors and the service's, one line each, on standard error."""
-    return {
-        "version": 1,
-        "disable_existing_loggers": False,
-        "formatters": {"line": {"format": "%(asctime)s %(levelname)s %(name)s: %(message)s"}},
-        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
-        "root": {"level": "WARNING", "handlers": ["stderr"]},
-        "loggers": {
-            "gunicorn.error": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
-            "drengr": {"level": "INFO", "handlers": ["stderr"], "propagate": False},
-        },
-    }
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
+    except (OSError, ValueError):  # a system call filter of systemd or Docker
+        files = soft
+    if files >= needed:
+        return connections, threads
+    left = max(8, files - _FILES_OF_A_WORKER)
+    threads = min(threads, max(2, left // (2 * _FILES_OF_A_THREAD)))
+    return max(4, left - threads * _FILES_OF_A_THREAD), threads
 
 
 def stop_with(sentence: str) -> NoReturn:

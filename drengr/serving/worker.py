@@ -1,50 +1,77 @@
-"""gunicorn's threaded worker, made so that slow clients cannot stop the others.
+"""gunicorn's threaded worker, made so that slow clients cannot stop the others (contract 7).
 
-gunicorn gives a new connection a thread before its first byte is there, lets a client that sends a byte a second keep
-it for ever, and says goodbye to clients in its one loop, two seconds at worst. Browsers open connections they may never
-use, and phones lose their network. Here a thread is only given to a request that has begun, for a limited time, and the
-goodbye is the thread's own.
+gunicorn gives a connection a thread that then waits for its client: to send the request, to take the answer, to hang
+up. Here the worker's one loop does all the waiting. A thread is given to a request that is here, to its end, and is
+free again when the answer is made; what the client has not taken of it is sent by the loop. Only bodies that do not
+fit in memory are read by the thread that works on them: few at once, and the slowest of them gives way.
+
+Whoever waits has a time, and whatever is kept for those who wait has a limit, past which the one that has waited
+longest is let go.
+
+What is taken over from gunicorn's ThreadWorker is listed in TAKEN_OVER; a test holds it to gunicorn's source.
 """
 
-import sys
 import time
+from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
-from http import HTTPStatus
-from selectors import EVENT_READ
-from socket import socket
+from selectors import EVENT_READ, EVENT_WRITE
+from socket import SHUT_WR, SO_SNDBUF, SOL_SOCKET
+from sys import setswitchinterval
 
-import orjson
 from gunicorn import util
-from gunicorn.workers.gthread import TConn, ThreadWorker
+from gunicorn.workers.gthread import ThreadWorker
 
 from drengr.api import arrivals
 from drengr.config import read_config
+from drengr.serving.arriving import Stage
+from drengr.serving.connection import ClientSocket, Connection
+from drengr.serving.refusals import error_answer, log_fault, status_of
 
-_LONGEST_READ_DIGITS = 7  # bodies below 10 MB are always read to their end, refused or not
-_LAST_READ_BYTES = 64 * 1024 * 1024
-_LAST_READ_S = 5.0
+TAKEN_OVER = (
+    "accept", "enqueue_req", "finish_request", "handle", "handle_error", "handle_request", "murder_keepalived",
+    "murder_pending", "set_accept_enabled", "_cap_keepalive", "run", "init_process", "_keepalive_after",
+)  # fmt: skip
+
+_ANSWER_S = 60.0  # for a client to take an answer
+_LEAVING_S, _LEAVING_BYTES = 2.0, 64 * 1024  # for a client to see that we hung up
+_LONG_LEAVING_S, _LONG_LEAVING_BYTES = 5.0, 64 * 1024 * 1024  # while it still sends: cut off, it would see no answer
+_MAX_HELD_BYTES = 64 * 1024 * 1024  # of requests that arrive, and again of answers that are not taken
+_LARGE_BYTES = 64 * 1024
+_READ_BYTES = 256 * 1024
+_SEND_BUFFER_BYTES = 128 * 1024  # the kernel's own would hold 4 MB for each client that does not read
+_SLOW_AFTER_S, _SLOW_BYTES_PER_S = 5.0, 1024
+_STOP_IDLE_S, _STOP_ARRIVING_S, _STOP_ANSWER_S = 2.0, 3.0, 4.0
 # Beside a large import, which computes without pause, live requests got their turn late: p99 fell from 111 to 48 ms.
 _SWITCH_S = 0.001
 
 
-class Connection(TConn):
-    """A client. Closing it takes no time: its thread has said goodbye."""
-
-    def close(self, graceful: bool = False) -> None:
-        super().close()
-
-
 class Worker(ThreadWorker):
-    """A thread for every request that has begun to arrive, and a deadline for the rest of it."""
+    """All clients wait in the loop; threads work."""
+
+    sockets: list  # gunicorn's own
 
     def init_process(self) -> None:
-        self._read_seconds = read_config()["DRENGR_BODY_SECONDS"]
-        sys.setswitchinterval(_SWITCH_S)
+        self._arriving_s = read_config()["DRENGR_BODY_SECONDS"]
+        self._buffer = memoryview(bytearray(_READ_BYTES))
+        self._fresh: dict[Connection, None] = {}  # nothing said yet
+        self._idle: dict[Connection, None] = {}  # between two requests
+        self._arriving: dict[Connection, None] = {}
+        self._queued: dict[Connection, None] = {}  # long bodies without a thread
+        self._sending: dict[Connection, None] = {}
+        self._leaving: dict[Connection, None] = {}
+        self._long: set[Connection] = set()
+        self._long_at_most = max(1, self.cfg.threads // 4)
+        self._requests_bytes = self._answers_bytes = 0
+        for listener in self.sockets:  # whoever is accepted has it too
+            listener.setsockopt(SOL_SOCKET, SO_SNDBUF, _SEND_BUFFER_BYTES)
+        setswitchinterval(_SWITCH_S)
         super().init_process()
 
+    # Coming -----------------------------------------------------------------------------------------------------------
+
     def set_accept_enabled(self, enabled: bool) -> None:
-        """At the end, close the door and not only the ears.
+        """At the end, close the port and do not only stop listening to it.
 
         gunicorn leaves a stopping worker's port open while it finishes what it has. Who connects meanwhile is cut off
         at the end: Python's SDK drops its events then, but tries twelve times when it is refused.
@@ -58,68 +85,284 @@ class Worker(ThreadWorker):
             self.sockets = []  # a worker stopped at a bad moment comes here twice
 
     def accept(self, listener) -> None:
-        """Let the new connection wait in the loop until it says something."""
+        """Let the new connection wait in the loop until its request is here."""
         self._takes_in_one(listener)
+        if self.nr_conns >= self.worker_connections:
+            self._let_one_go()
 
     def _takes_in_one(self, listener) -> bool:
         try:
-            client, address = listener.accept()
+            accepted, address = listener.accept()
         except (BlockingIOError, ConnectionAbortedError):
             return False  # another worker had it, or it is gone
+        except OSError:  # no file left: gunicorn listens again when one is closed
+            if not self._let_one_go():
+                self.worker_connections = max(1, self.nr_conns)
+            return False
         self.nr_conns += 1
-        conn = Connection(self.cfg, client, address, listener.getsockname())
-        conn.timeout = time.monotonic() + self.cfg.keepalive
-        self.pending_conns.append(conn)
-        self.poller.register(client, EVENT_READ, partial(self.on_pending_socket_readable, conn))
+        conn = Connection(self.cfg, ClientSocket(accepted), address, listener.getsockname())
+        self._wait(conn, self._fresh, self._arriving_s, EVENT_READ, self._read)
         return True
 
-    def enqueue_req(self, conn) -> None:
-        """Note the time: waiting for a free thread counts as waiting."""
-        arrivals.note(conn.sock, self._read_seconds)
-        super().enqueue_req(conn)
-
-    def handle(self, conn):
-        """One request, in a thread; true when the connection is kept."""
-        kept = False
+    def _read(self, conn: Connection, _: object) -> None:
         try:
-            kept = super().handle(conn)
-            return kept
+            size = conn.sock.recv_into(self._buffer)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._close(conn)
+            return
+        if size:
+            conn.arriving.bytes += self._buffer[:size]
+            self._count(conn)
+            self._look(conn)
+        elif conn.arriving.bytes:
+            self._serve_part(conn)  # it has said all that it will say
+        else:
+            self._close(conn)
+
+    def _serve_part(self, conn: Connection) -> None:
+        """What is here is all that is waited for: the parser or the door says what is missing."""
+        conn.arriving.end = len(conn.arriving.bytes)
+        conn.is_last = True
+        self._serve(conn)
+
+    def _look(self, conn: Connection) -> None:
+        """Give what has come to a thread, or let it wait for more."""
+        stage = conn.arriving.stage()
+        if stage is Stage.WHOLE:
+            self._serve(conn)
+        elif stage is Stage.LONG:
+            self._queue(conn)
+        elif stage is Stage.TOO_LONG:
+            self._refuse(conn, 431)
+        else:
+            if conn.state is not self._arriving:
+                self._wait(conn, self._arriving, self._arriving_s, EVENT_READ, self._read)
+            if conn.arriving.wants_continue and not conn.told_to_continue:
+                conn.told_to_continue = True
+                with suppress(OSError):
+                    conn.sock.send(b"HTTP/1.1 100 Continue\r\n\r\n")
+            while self._requests_bytes > _MAX_HELD_BYTES and self._refuse_oldest_large():
+                pass
+
+    def _refuse_oldest_large(self) -> bool:
+        for conn in self._arriving:
+            if len(conn.arriving.bytes) > _LARGE_BYTES:
+                self._refuse(conn, 503)
+                return True
+        return False
+
+    # Being worked on --------------------------------------------------------------------------------------------------
+
+    def _serve(self, conn: Connection) -> None:
+        self._unwait(conn)
+        now = time.monotonic()
+        conn.sock.arrival = arrivals.Arrival(due=now, whole_at=now)
+        self.enqueue_req(conn)
+
+    def _queue(self, conn: Connection) -> None:
+        """A body that the thread itself reads: few of them at once, or their clients would have all the threads."""
+        seconds = conn.due - time.monotonic() if conn.state is self._arriving else self._arriving_s
+        self._unwait(conn)
+        self._wait(conn, self._queued, seconds)
+        self._serve_queued()
+
+    def _serve_queued(self) -> None:
+        while self._queued and len(self._long) < self._long_at_most:
+            conn = next(iter(self._queued))
+            self._unwait(conn)
+            conn.is_long = conn.is_last = True
+            conn.long_since = time.monotonic()
+            self._long.add(conn)
+            conn.sock.arrival = arrivals.Arrival(due=conn.due)
+            self.enqueue_req(conn)
+        if self._queued:
+            self._hurry_the_slowest()
+
+    def _hurry_the_slowest(self) -> None:
+        now = time.monotonic()
+        for conn in self._long:
+            age_s = now - conn.long_since
+            if age_s > _SLOW_AFTER_S and conn.long_bytes < age_s * _SLOW_BYTES_PER_S and conn.sock.arrival:
+                conn.sock.arrival.due = now
+
+    def handle(self, conn: Connection) -> bool:
+        """One request, in a thread; true when the connection is kept."""
+        try:
+            return super().handle(conn)
         finally:
-            arrivals.forget(conn.sock)
-            if not kept:
-                self._say_goodbye(conn)
+            with suppress(OSError):
+                conn.sock.flush()
 
-    def _say_goodbye(self, conn) -> None:
-        """Read what is left of the request and hang up: a client that is cut off while it sends sees no answer."""
-        with suppress(Exception):  # whatever the rest is, it is of no use any more
-            conn.parser.finish_body(deadline=time.monotonic() + _LAST_READ_S, max_bytes=_LAST_READ_BYTES)
-        util.close_graceful(conn.sock)
-
-    def handle_request(self, req, conn):
+    def handle_request(self, req, conn: Connection) -> bool:
         """A request that may not be read to its end cannot be followed by another: say so, or a proxy sends one."""
-        headers = dict(req.headers)
-        if "TRANSFER-ENCODING" in headers or len(headers.get("CONTENT-LENGTH", "")) > _LONGEST_READ_DIGITS:
+        if conn.is_last:
             req.force_close()
+        if conn.told_to_continue:
+            req._expected_100_continue = False  # the loop has said it
         return super().handle_request(req, conn)
 
+    def _keepalive_after(self, conn: Connection, keepalive: bool) -> bool:
+        """What the application has not read is in memory: nobody is waited for."""
+        return bool(keepalive and conn.parser.finish_body())
+
+    def handle_error(self, req, client: ClientSocket, addr, exc: Exception) -> None:
+        """gunicorn's would log the line that was wrong."""
+        log_fault(exc)
+        with suppress(OSError):
+            client.sendall(error_answer(status_of(exc)))
+
+    # Going ------------------------------------------------------------------------------------------------------------
+
+    def finish_request(self, conn: Connection, fs: Future) -> None:
+        """In the loop again: send what is left of the answer, then wait for the next request or hang up."""
+        self._long.discard(conn)
+        kept = not fs.cancelled() and fs.exception() is None and bool(fs.result())
+        conn.sock.arrival = None
+        self._count(conn)
+        if conn.sock.unsent:
+            conn.answer_bytes = len(conn.sock.unsent)
+            self._answers_bytes += conn.answer_bytes
+            self._wait(conn, self._sending, _ANSWER_S, EVENT_WRITE, partial(self._send, kept))
+            while self._answers_bytes > _MAX_HELD_BYTES and self._sending:
+                self._close(next(iter(self._sending)))
+        else:
+            self._after_answer(conn, kept)
+        self._serve_queued()
+
+    def _send(self, kept: bool, conn: Connection, _: object) -> None:
+        try:
+            conn.sock.flush()
+        except OSError:
+            self._close(conn)
+            return
+        if not conn.sock.unsent:
+            self._unwait(conn)
+            self._after_answer(conn, kept)
+
+    def _after_answer(self, conn: Connection, kept: bool) -> None:
+        if not kept:
+            self._say_goodbye(conn)
+            return
+        conn.told_to_continue = False
+        conn.arriving.bytes[:0] = conn.parser.unreader.take_buffered()
+        conn.arriving.next_request()
+        self._count(conn)
+        self._wait(conn, self._idle, self.cfg.keepalive, EVENT_READ, self._read)
+        if conn.arriving.bytes:
+            self._look(conn)
+
+    def _refuse(self, conn: Connection, status: int) -> None:
+        """Answer without a thread, and hang up."""
+        self._unwait(conn)
+        with suppress(OSError):
+            conn.sock.sendall(error_answer(status))
+            conn.sock.flush()
+        conn.is_last = True
+        self._say_goodbye(conn)
+
+    def _say_goodbye(self, conn: Connection) -> None:
+        """Hang up, and read until the client has seen it: cut off while it sends, it would not see its answer."""
+        conn.arriving.bytes.clear()
+        self._count(conn)
+        try:
+            conn.sock.shutdown(SHUT_WR)
+        except OSError:
+            self._close(conn)
+            return
+        seconds, size = (_LONG_LEAVING_S, _LONG_LEAVING_BYTES) if conn.is_last else (_LEAVING_S, _LEAVING_BYTES)
+        conn.left_bytes = size
+        self._wait(conn, self._leaving, 1.0 if arrivals.is_stopping() else seconds, EVENT_READ, self._discard)
+        self._discard(conn, None)
+
+    def _discard(self, conn: Connection, _: object) -> None:
+        try:
+            size = conn.sock.recv_into(self._buffer)
+        except BlockingIOError:
+            return
+        except OSError:
+            size = 0
+        conn.left_bytes -= size
+        if not size or conn.left_bytes < 0:
+            self._close(conn)
+
+    # Waiting ----------------------------------------------------------------------------------------------------------
+
+    def _wait(self, conn: Connection, state: dict, seconds: float, event: int = 0, then=None) -> None:
+        """Move the connection to that state; everybody in a state has the same time, so the first is the first due."""
+        self._unwait(conn)
+        conn.state, conn.since = state, time.monotonic()
+        conn.due = conn.since + seconds
+        state[conn] = None
+        if then is not None:
+            self.poller.register(conn.sock, event, partial(then, conn))
+
+    def _unwait(self, conn: Connection) -> None:
+        if conn in conn.state:
+            del conn.state[conn]
+            if conn.state is self._sending:
+                self._answers_bytes -= conn.answer_bytes
+            if conn.state is not self._queued:
+                self.poller.unregister(conn.sock)
+
+    def _count(self, conn: Connection) -> None:
+        self._requests_bytes += len(conn.arriving.bytes) - conn.counted
+        conn.counted = len(conn.arriving.bytes)
+
+    def _close(self, conn: Connection) -> None:
+        self._unwait(conn)
+        conn.arriving.bytes.clear()
+        self._count(conn)
+        self.nr_conns -= 1
+        util.close(conn.sock)
+
+    def _let_one_go(self) -> bool:
+        """Close the connection that is missed least, for a new one: who is slow goes before who is idle."""
+        slow = (self._leaving, self._sending, self._arriving, self._queued)
+        long_ago = time.monotonic() - _SLOW_AFTER_S
+        first = [next(iter(state)) for state in (*slow, self._fresh, self._idle) if state]
+        if not first:
+            return False
+        self._close(next((conn for conn in first if conn.state in slow and conn.since < long_ago), first[-1]))
+        return True
+
+    def murder_keepalived(self, force: bool = False) -> None:
+        """Once a second at least, and after every round of the loop: end the waiting of whoever has had his time."""
+        now = time.monotonic()
+        for state, end in (
+            (self._fresh, self._close),
+            (self._idle, self._close),
+            (self._arriving, self._end_arriving),
+            (self._queued, partial(self._refuse, status=503)),
+            (self._sending, self._close),
+            (self._leaving, self._close),
+        ):
+            while state and (force or next(iter(state)).due <= now):
+                end(next(iter(state)))
+
     def murder_pending(self) -> None:
-        """Once a second at least: end what takes too long."""
-        super().murder_pending()
-        arrivals.cut_off_overdue()
+        """Nobody is in gunicorn's own list."""
 
+    def _end_arriving(self, conn: Connection) -> None:
+        if arrivals.is_stopping():
+            self._refuse(conn, 503)
+        elif conn.arriving.has_head:
+            self._serve_part(conn)
+        else:
+            self._close(conn)
 
-def write_json_error(sock: socket, status: int, reason: str, _message: str) -> None:
-    """gunicorn's own refusals (bad chunks, huge headers) as SDKs understand them; its HTML makes Go's loop for ever."""
-    status = 400 if status == 501 else status  # an unknown transfer coding is the client's fault
-    body = orjson.dumps({"code": status, "error": reason.lower()}).decode()
-    head = (
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-        "Connection: close",
-        "Content-Type: application/json",
-        "Access-Control-Allow-Origin: *",
-        f"Content-Length: {len(body)}",
-    )
-    util.write_nonblock(sock, "\r\n".join((*head, "", body)).encode("latin-1"))
-
-
-util.write_error = write_json_error
+    def _cap_keepalive(self, deadline: float) -> None:
+        """The worker stops: everybody who waits gets the few seconds that are left."""
+        arrivals.stop()
+        now = time.monotonic()
+        for state, seconds in (
+            (self._fresh, _STOP_IDLE_S),
+            (self._idle, _STOP_IDLE_S),
+            (self._arriving, _STOP_ARRIVING_S),
+            (self._queued, 0.0),
+            (self._sending, _STOP_ANSWER_S),
+            (self._leaving, 1.0),
+        ):
+            for conn in state:
+                conn.due = min(conn.due, now + seconds)
