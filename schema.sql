@@ -7,10 +7,11 @@ PRAGMA application_id = 1146244466; -- tells our file from any other SQLite file
 
 CREATE TABLE identity ( -- one row
   id          INTEGER PRIMARY KEY CHECK (id = 1),
-  database_id TEXT    NOT NULL -- made at random with the file; its copies and backups have the same
+  database_id TEXT    NOT NULL, -- made at random with the file; its copies and backups have the same
+  words       BLOB    NOT NULL  -- changes with projects, event_names and origins: equal words, equal meaning of numbers
 ) STRICT;
 
-INSERT INTO identity (id, database_id) VALUES (1, lower(hex(randomblob(16))));
+INSERT INTO identity (id, database_id, words) VALUES (1, lower(hex(randomblob(16))), randomblob(16));
 
 CREATE TABLE rules ( -- the settings that shape events, as `drengr serve` last ran with them; commands use these
   setting TEXT PRIMARY KEY, -- DRENGR_ALLOWED_KEYS, DRENGR_SENSITIVE_WORDS, …
@@ -18,16 +19,17 @@ CREATE TABLE rules ( -- the settings that shape events, as `drengr serve` last r
 ) STRICT, WITHOUT ROWID;
 
 -- Who owns events. -----------------------------------------------------------------------------------------------------
+-- AUTOINCREMENT: a number that was given out is never given again, whatever is deleted.
 
 CREATE TABLE projects (
-  id         INTEGER PRIMARY KEY,
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
   uuid       TEXT    NOT NULL UNIQUE CHECK (length(uuid) = 36), -- the :projectId of the admin URLs
   name       TEXT    NOT NULL UNIQUE CHECK (name <> ''),
   created_at INTEGER NOT NULL                                   -- epoch ms
 ) STRICT;
 
 CREATE TABLE api_keys (
-  id         INTEGER PRIMARY KEY,
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
   project_id INTEGER NOT NULL REFERENCES projects (id),
   kind       TEXT    NOT NULL CHECK (kind IN ('publishable', 'secret')),
   key_hash   BLOB    NOT NULL UNIQUE CHECK (length(key_hash) = 32), -- sha256; no key itself is stored
@@ -39,19 +41,29 @@ CREATE TABLE api_keys (
 -- Words that repeat in every event, stored once. -----------------------------------------------------------------------
 
 CREATE TABLE event_names (
-  id         INTEGER PRIMARY KEY,
+  id         INTEGER PRIMARY KEY AUTOINCREMENT, -- with gaps: the next is at a random distance
   project_id INTEGER NOT NULL REFERENCES projects (id),
   name       TEXT    NOT NULL,
   UNIQUE (project_id, name)
 ) STRICT;
 
 CREATE TABLE origins ( -- the way an event came in
-  id          INTEGER PRIMARY KEY,
+  id          INTEGER PRIMARY KEY AUTOINCREMENT, -- likewise
   source      TEXT    NOT NULL CHECK (source <> ''), -- amplitude_http, amplitude, mixpanel, posthog, ga4, generic, admin
   app_package TEXT                                   -- from the import envelope, else null
 ) STRICT;
 
 CREATE UNIQUE INDEX origin_by_source_and_package ON origins (source, ifnull(app_package, ''), app_package IS NULL);
+
+CREATE TRIGGER words_after_new_project AFTER INSERT ON projects BEGIN UPDATE identity SET words = randomblob(16); END;
+CREATE TRIGGER words_after_changed_project AFTER UPDATE ON projects BEGIN UPDATE identity SET words = randomblob(16); END;
+CREATE TRIGGER words_after_deleted_project AFTER DELETE ON projects BEGIN UPDATE identity SET words = randomblob(16); END;
+CREATE TRIGGER words_after_new_name AFTER INSERT ON event_names BEGIN UPDATE identity SET words = randomblob(16); END;
+CREATE TRIGGER words_after_changed_name AFTER UPDATE ON event_names BEGIN UPDATE identity SET words = randomblob(16); END;
+CREATE TRIGGER words_after_deleted_name AFTER DELETE ON event_names BEGIN UPDATE identity SET words = randomblob(16); END;
+CREATE TRIGGER words_after_new_origin AFTER INSERT ON origins BEGIN UPDATE identity SET words = randomblob(16); END;
+CREATE TRIGGER words_after_changed_origin AFTER UPDATE ON origins BEGIN UPDATE identity SET words = randomblob(16); END;
+CREATE TRIGGER words_after_deleted_origin AFTER DELETE ON origins BEGIN UPDATE identity SET words = randomblob(16); END;
 
 -- The events. ----------------------------------------------------------------------------------------------------------
 -- The three ids are "packed": a canonical lower-case UUID lies as its 16 bytes, a lower-case sha256 in event_id as its 32,
@@ -176,7 +188,8 @@ CREATE TABLE import_progress (
 
 CREATE TABLE heartbeat ( -- what /healthz writes to prove that the file can be written
   id         INTEGER PRIMARY KEY CHECK (id = 1),
-  written_at INTEGER NOT NULL -- epoch ms
+  written_at INTEGER NOT NULL, -- epoch ms
+  proof      BLOB    NOT NULL  -- zeros, so many that they need room on the disk
 ) STRICT;
 
 -- For people. ----------------------------------------------------------------------------------------------------------

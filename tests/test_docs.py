@@ -18,7 +18,7 @@ from drengr.events import jsontext, properties, times
 from drengr.events.event import Context
 from drengr.events.properties import SENSITIVE_WORDS
 from drengr.sources import SOURCES, generic, read_batch
-from drengr.store.sqlite.database import schema_sql
+from drengr.store.sqlite.migrate import schema_sql
 from tests.pages import EVERYTHING, PAGES, ROOT, blocks, section, tables, words
 
 MOST_README_LINES = 300

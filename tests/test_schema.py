@@ -9,11 +9,12 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from peewee import SqliteDatabase
 from playhouse.migrations import Runner
 
-from drengr.store.sqlite import SqliteStore
-from drengr.store.sqlite import database as database_module
-from drengr.store.sqlite.database import APPLICATION_ID, MIGRATIONS, DatabaseError, schema_sql
+from drengr.store import DatabaseError, StoreError
+from drengr.store.sqlite import SqliteStore, migrate
+from drengr.store.sqlite.migrate import APPLICATION_ID, MIGRATIONS, schema_sql
 from tests.factories import amplitude_event, envelope
 
 SCHEMA = Path(__file__).parents[1] / "schema.sql"
@@ -157,7 +158,8 @@ REFUSED = {
     "dims as bytes": EVENT.replace("(1, 1, 'a'", "(2, 1, 'b'").replace("'{}', '{}'", "x'00', '{}'"),
     "a total below zero": "INSERT INTO day_totals VALUES (1, 1, 1, -1)",
     "usage below zero": "INSERT INTO live_usage VALUES (1, 1, -1)",
-    "a second heartbeat": "INSERT INTO heartbeat VALUES (2, 1)",
+    "a second heartbeat": "INSERT INTO heartbeat VALUES (2, 1, x'')",
+    "a second identity": "INSERT INTO identity VALUES (2, 'a', x'')",
 }
 
 
@@ -187,16 +189,16 @@ def migrations(tmp_path, monkeypatch) -> Path:
     folder.mkdir()
     for script in MIGRATIONS.glob("0*.py"):
         (folder / script.name).write_text(script.read_text())
-    monkeypatch.setattr(database_module, "MIGRATIONS", folder)
+    monkeypatch.setattr(migrate, "MIGRATIONS", folder)
     return folder
 
 
 def applied(path: Path) -> dict[str, bool]:
     with closing(sqlite3.connect(path)) as connection:
         tables = {row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
-    database = database_module.SqliteDatabase(str(path))
+    database = SqliteDatabase(str(path))
     with database.connection_context():
-        steps = {step.name: step.applied for step in Runner(database, str(database_module.MIGRATIONS)).status()}
+        steps = {step.name: step.applied for step in Runner(database, str(migrate.MIGRATIONS)).status()}
     assert tables
     return steps
 
@@ -215,7 +217,7 @@ def test_a_pending_migration_makes_a_backup_and_is_applied_once(client, tenant, 
     store.close()
     (migrations / "0999_colour.py").write_text(NEXT)
     for _ in range(2):
-        SqliteStore(str(database_path)).close()
+        SqliteStore(str(database_path), access="upgrade").close()
     (backup,) = [path for path in database_path.parent.glob("events.db.before-*") if path.is_file()]
     with closing(sqlite3.connect(backup)) as old, closing(sqlite3.connect(database_path)) as new:
         assert "colour" not in [row[1] for row in old.execute("PRAGMA table_info(projects)")]
@@ -228,7 +230,7 @@ def test_a_pending_migration_makes_a_backup_and_is_applied_once(client, tenant, 
 def test_a_file_of_a_newer_version_is_refused_with_a_sentence(store, database_path, migrations):
     store.close()
     (migrations / "0999_colour.py").write_text(NEXT)
-    SqliteStore(str(database_path)).close()
+    SqliteStore(str(database_path), access="upgrade").close()
     (migrations / "0999_colour.py").unlink()
     before = database_path.read_bytes()
     with pytest.raises(DatabaseError, match=r"newer version of Drengr \(.*0999_colour.*\); upgrade the service\.$"):
@@ -239,8 +241,8 @@ def test_a_file_of_a_newer_version_is_refused_with_a_sentence(store, database_pa
 def test_a_migration_that_fails_leaves_the_file_as_it_was_and_the_backup_beside_it(store, database_path, migrations):
     store.close()
     (migrations / "0999_broken.py").write_text(NEXT + '    db.execute_sql("ALTER TABLE nothing ADD COLUMN x")\n')
-    with pytest.raises(DatabaseError, match="cannot be used"):
-        SqliteStore(str(database_path))
+    with pytest.raises(StoreError, match="cannot be used: "):
+        SqliteStore(str(database_path), access="upgrade")
     with closing(sqlite3.connect(database_path)) as file:
         assert "colour" not in [row[1] for row in file.execute("PRAGMA table_info(projects)")]
     (migrations / "0999_broken.py").unlink()
@@ -284,7 +286,7 @@ def shape(connection) -> dict[str, list]:
 
 
 def test_a_migrated_file_is_the_same_as_a_new_one(first_version, plain):
-    SqliteStore(str(first_version)).close()
+    SqliteStore(str(first_version), access="upgrade").close()
     with closing(sqlite3.connect(first_version)) as migrated:
         assert shape(migrated) == shape(plain)
         assert migrated.execute("PRAGMA foreign_key_check").fetchall() == []

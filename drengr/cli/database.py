@@ -9,19 +9,23 @@ import click
 from drengr import store as stores
 from drengr.cli.printing import shown
 from drengr.config import read_config
-from drengr.store import Project, Store, UnknownProject
+from drengr.store import Access, Project, Store, UnknownProject
 
 
 @contextmanager
-def open_store(*, must_exist: bool = False) -> Iterator[Store]:
-    """The store of DRENGR_DATABASE, closed afterwards; made when it is missing, unless it must exist."""
+def open_store(*, must_exist: bool = False, access: Access | None = None) -> Iterator[Store]:
+    """The store of DRENGR_DATABASE, closed afterwards; made when it is missing, unless it must exist.
+
+    access  see drengr.store.open_store; default: "read" of what must exist, else "write"
+    """
     config = read_config()
     if must_exist and not os.path.exists(config["DRENGR_DATABASE"]):
         raise click.UsageError(
             f"There is no database {config['DRENGR_DATABASE']}; set DRENGR_DATABASE to its path, or make a project"
             " first: drengr project create NAME"
         )
-    store = stores.open_store(config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"])
+    access = access or ("read" if must_exist else "write")
+    store = stores.open_store(config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"], access)
     try:
         yield store
     finally:

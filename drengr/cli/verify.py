@@ -20,7 +20,7 @@ def command(with_repair: bool, as_json: bool) -> None:
 
     Exit codes: 0 all is right (or was made right by --repair), 1 something is wrong.
     """
-    with open_store(must_exist=True) as store:
+    with open_store(must_exist=True, access="inspect") as store:
         faults = store.faults()
         wrong = left = store.wrong_totals()
         if with_repair and wrong:

@@ -68,7 +68,7 @@ def first_start(config: Config) -> None:
     The database is told the settings that shape events.
     """
     try:
-        store = open_store(config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"])
+        store = open_store(config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"], "upgrade")
         made = store.make_default_project()
         store.save_rules(rules_of(config))  # for the commands, whose environment may be another
         store.close()

@@ -12,6 +12,7 @@ from drengr.store.errors import Busy, DatabaseError, StoreError, UnknownProject
 from drengr.store.results import (
     FIRST_DAY,
     NO_PROJECT,
+    Access,
     Account,
     Added,
     Arrivals,
@@ -23,14 +24,15 @@ from drengr.store.results import (
     Problem,
     Progress,
     Project,
+    Upgrade,
     WrongAccount,
     WrongTotal,
 )
 
 __all__ = [
-    "NO_PROJECT", "Account", "Added", "Arrivals", "Busy", "Condition", "Counted", "DatabaseError", "Key",
-    "LedgerDay", "NewProject", "Problem", "Progress", "Project", "Store", "StoreError", "UnknownProject",
-    "WrongAccount", "WrongTotal", "open_store",
+    "NO_PROJECT", "Access", "Account", "Added", "Arrivals", "Busy", "Condition", "Counted", "DatabaseError",
+    "Key", "LedgerDay", "NewProject", "Problem", "Progress", "Project", "Store", "StoreError", "UnknownProject",
+    "Upgrade", "WrongAccount", "WrongTotal", "open_store", "planned_upgrade", "upgrade",
 ]  # fmt: skip
 
 
@@ -161,16 +163,33 @@ class Store(Protocol):
         """Call this with the seconds that each transaction took."""
 
     def close(self) -> None:
-        """Close this thread's connections."""
+        """Close every connection, and let go of the database."""
 
 
-def open_store(location: str, synchronous: str = "FULL") -> Store:
-    """The store at this place, made with its tables when it is missing.
+def open_store(location: str, synchronous: str = "FULL", access: Access = "write") -> Store:
+    """The store at this place.
 
     location     path of an SQLite file
     synchronous  "FULL" | "NORMAL"
+    access       "upgrade": make it when missing, bring an older one up to date (who starts the service) | "write": make
+                 it when missing, refuse an older one | "read": it must be there, the right to read is enough |
+                 "inspect": as read, an older one too
     Raises       StoreError
     """
     from drengr.store.sqlite import SqliteStore
 
-    return SqliteStore(location, synchronous)
+    return SqliteStore(location, synchronous, access)
+
+
+def planned_upgrade(location: str) -> Upgrade | None:
+    """What an upgrade of the database there would take; None when it has every change. Raises StoreError."""
+    from drengr.store.sqlite import planned_upgrade as planned
+
+    return planned(location)
+
+
+def upgrade(location: str, say: Callable[[str], None]) -> None:
+    """Bring an older database up to date, and tell each step. Raises StoreError."""
+    from drengr.store.sqlite import upgrade as bring_up_to_date
+
+    bring_up_to_date(location, say)

@@ -1,11 +1,34 @@
 """What a store answers: plain values, the same from every store."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from drengr.admin.shown import StoredEvent
 from drengr.events.outcomes import CHANGED, DROPPED, REFUSED, REMOVED
 from drengr.events.times import DAY_MS, HOUR_MS, iso_text
+
+# upgrade  as write, and bring an older database up to date: who starts the service
+# write    read and write; a missing database is made, an older one refused
+# read     read a database that is there, also without the right to write in its folder; an older one is refused
+# inspect  as read, of any version up to this one
+Access = Literal["upgrade", "write", "read", "inspect"]
+
+
+class Upgrade(NamedTuple):
+    """What bringing an older database up to date takes."""
+
+    steps: tuple[str, ...]
+    bytes: int  # of the database now
+    needed_bytes: int  # of room in its folder, for a copy and for the work
+    free_bytes: int
+    minutes: int  # about
+
+    def __str__(self) -> str:
+        return (
+            f"{len(self.steps)} steps ({self.steps[0]} to {self.steps[-1]}), {self.bytes / 1e6:,.1f} MB,"
+            f" about {self.minutes} min; needs {self.needed_bytes / 1e6:,.1f} MB of room,"
+            f" {self.free_bytes / 1e6:,.1f} MB are free."
+        )
 
 
 class Project(NamedTuple):

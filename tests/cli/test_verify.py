@@ -19,7 +19,8 @@ def test_a_sound_file_is_said_to_be_sound(verify):
 
 
 def test_a_wrong_total_is_named_until_it_is_repaired(verify, store):
-    store.commits.run(lambda connection: connection.execute("UPDATE hour_totals SET events = 9 WHERE name_id = 1"))
+    one = "(SELECT id FROM event_names WHERE name = 'e0')"
+    store.commits.run(lambda connection: connection.execute(f"UPDATE hour_totals SET events = 9 WHERE name_id = {one}"))
     found = verify()
     assert found.exit_code == 1
     assert 'project shop, event "e0": total 9, events 2' in found.output

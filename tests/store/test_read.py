@@ -5,7 +5,7 @@ from itertools import combinations
 import pytest
 
 from drengr.admin.questions import PageQuery, Position
-from drengr.store.sqlite.database import schema_sql
+from drengr.store.sqlite.migrate import schema_sql
 from drengr.store.sqlite.read import page_statements
 from tests.admin import USER, event
 from tests.conftest import NOW_MS

@@ -39,6 +39,7 @@ def test_totals_kept_by_the_writer_are_right(filled):
     assert filled.faults() == []
 
 
+B = "(SELECT id FROM event_names WHERE project_id = 1 AND name = 'b')"
 HARM = [
     "UPDATE hour_totals SET events = events + 1 WHERE rowid_of_one",
     "UPDATE day_totals SET events = 0 WHERE rowid_of_one",
@@ -46,8 +47,8 @@ HARM = [
     "DELETE FROM day_totals WHERE rowid_of_one",
     "DELETE FROM hour_totals",
     "DELETE FROM day_totals",
-    "INSERT INTO hour_totals (project_id, hour, name_id, events) VALUES (1, 5, 1, 9)",
-    "INSERT INTO day_totals (project_id, day, name_id, events) VALUES (1, 77, 1, 9)",
+    f"INSERT INTO hour_totals (project_id, hour, name_id, events) VALUES (1, 5, {B}, 9)",
+    f"INSERT INTO day_totals (project_id, day, name_id, events) VALUES (1, 77, {B}, 9)",
     "DELETE FROM semantic_events WHERE id = 1",
     "DELETE FROM semantic_events",
 ]
@@ -56,7 +57,7 @@ HARM = [
 @pytest.mark.parametrize("harm", HARM)
 def test_a_difference_is_found_named_and_repaired(filled, harm):
     before = totals(filled)
-    change(filled, harm.replace("rowid_of_one", "project_id = 1 AND name_id = 2 AND events = 2"))
+    change(filled, harm.replace("rowid_of_one", f"project_id = 1 AND name_id = {B} AND events = 2"))
     wrong = filled.wrong_totals()
     assert wrong
     assert all(cell.kept != cell.counted for cell in wrong)
@@ -68,7 +69,8 @@ def test_a_difference_is_found_named_and_repaired(filled, harm):
 
 def test_a_difference_says_where_it_is(filled):
     change(
-        filled, f"UPDATE hour_totals SET events = 7 WHERE hour = {NOW_MS // HOUR_MS} AND project_id = 1 AND name_id = 2"
+        filled,
+        f"UPDATE hour_totals SET events = 7 WHERE hour = {NOW_MS // HOUR_MS} AND project_id = 1 AND name_id = {B}",
     )
     hour, day = filled.wrong_totals()
     assert str(hour) == 'hour 2026-11-20T16:00, project shop, event "b": total 7, events 2'
@@ -86,6 +88,6 @@ def test_events_that_arrive_before_the_repair_are_counted(filled, tenant):
 def test_a_row_without_its_project_is_a_fault_of_the_file(filled):
     connection = filled.database.writing_connection()
     connection.execute("PRAGMA foreign_keys = 0")
-    connection.execute("DELETE FROM projects WHERE id = 2")
+    connection.execute("DELETE FROM projects WHERE name = 'other'")
     connection.execute("PRAGMA foreign_keys = 1")
     assert any("semantic_events" in fault for fault in filled.faults())

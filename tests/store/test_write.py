@@ -72,10 +72,11 @@ def test_totals_count_what_was_inserted_and_not_what_was_sent(add, read):
     add(event(event_id="a"), event(event_id="a"), event(occurred_at=NOW_MS - DAY_MS), event(event_name="other"))
     add(event(event_id="a"))
     day = NOW_MS // DAY_MS
-    assert read("SELECT day, name_id, events FROM day_totals ORDER BY day, name_id") == [
-        (day - 1, 1, 1),
-        (day, 1, 1),
-        (day, 2, 1),
+    names = "SELECT t.day, n.name, t.events FROM day_totals AS t JOIN event_names AS n ON n.id = t.name_id"
+    assert read(f"{names} ORDER BY t.day, n.name") == [
+        (day - 1, "order_completed", 1),
+        (day, "order_completed", 1),
+        (day, "other", 1),
     ]
     assert read("SELECT sum(events) FROM hour_totals") == [(3,)]
 
@@ -112,9 +113,10 @@ def test_names_and_origins_are_stored_once(add, read):
 def test_a_name_belongs_to_its_project(add, store, make_tenant, read):
     add(event())
     store.add(make_tenant("other").project.id, [event()])
-    assert read("SELECT project_id, name FROM event_names ORDER BY id") == [
-        (1, "order_completed"),
-        (2, "order_completed"),
+    named = "SELECT p.name, n.name FROM event_names AS n JOIN projects AS p ON p.id = n.project_id ORDER BY n.id"
+    assert read(named) == [
+        ("shop", "order_completed"),
+        ("other", "order_completed"),
     ]
 
 

@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import closing
 from functools import wraps
 from typing import ParamSpec, TypeVar
 
@@ -12,10 +13,10 @@ from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
 from drengr.store import imports, names, projects, rules
-from drengr.store.clock import now_ms
 from drengr.store.errors import Busy, StoreError
 from drengr.store.results import (
     FIRST_DAY,
+    Access,
     Account,
     Added,
     Arrivals,
@@ -27,10 +28,11 @@ from drengr.store.results import (
     Problem,
     Progress,
     Project,
+    Upgrade,
     WrongAccount,
     WrongTotal,
 )
-from drengr.store.sqlite import condition, count, ledger, quota, read, totals
+from drengr.store.sqlite import condition, count, heartbeat, history, ledger, migrate, place, quota, read, totals
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.group_commit import GroupCommit
 from drengr.store.sqlite.write import EventWriter
@@ -46,7 +48,7 @@ def _verb(call: Callable[_P, _R]) -> Callable[_P, _R]:
     def verb(*args: _P.args, **kwargs: _P.kwargs) -> _R:
         try:
             return call(*args, **kwargs)
-        except (sqlite3.Error, PeeweeException) as error:  # peewee's: a connection that cannot be opened
+        except (sqlite3.Error, PeeweeException) as error:  # peewee's: a migration
             raise _store_error(error) from error
 
     return verb
@@ -63,18 +65,20 @@ class SqliteStore:
 
     path         of the SQLite file
     synchronous  "FULL" | "NORMAL"
+    access       see drengr.store.open_store
     Raises       StoreError
     """
 
     @_verb
-    def __init__(self, path: str, synchronous: str = "FULL") -> None:
-        self.database = Database(path, synchronous)
+    def __init__(self, path: str, synchronous: str = "FULL", access: Access = "write") -> None:
+        self.database = Database(path, synchronous, access)
         self.commits = GroupCommit(self.database)
-        self.events = EventWriter(self.commits)
+        self.events = EventWriter(self.database, self.commits)
         self.folder = os.path.dirname(self.database.path)
 
     @_verb
     def make_project(self, name: str) -> NewProject:
+        self.commits.run(history.leave_a_gap)
         return projects.make_project(self.commits, name)
 
     @_verb
@@ -83,11 +87,11 @@ class SqliteStore:
 
     @_verb
     def projects(self) -> list[Project]:
-        return projects.all_projects(self.database)
+        return [self.database.met(project) for project in projects.all_projects(self.database)]
 
     @_verb
     def find_project(self, name_or_uuid: str | None) -> Project:
-        return projects.find_project(self.database, name_or_uuid)
+        return self.database.met(projects.find_project(self.database, name_or_uuid))
 
     @_verb
     def make_key(self, project: Project, kind: str) -> str:
@@ -103,11 +107,13 @@ class SqliteStore:
 
     @_verb
     def project_of_key(self, key: object, kind: str) -> Project | None:
-        return projects.project_of_key(self.database, key, kind)
+        project = projects.project_of_key(self.database, key, kind)
+        return project and self.database.met(project)
 
     @_verb
     def sender(self, key: object, now_ms: int) -> tuple[Project | None, int]:
-        return quota.project_and_usage(self.database, key, now_ms)
+        project, usage = quota.project_and_usage(self.database, key, now_ms)
+        return project and self.database.met(project), usage
 
     @_verb
     def add(
@@ -168,8 +174,7 @@ class SqliteStore:
 
     @_verb
     def prove_writable(self) -> None:
-        statement = "INSERT OR REPLACE INTO heartbeat (id, written_at) VALUES (1, ?)"
-        self.commits.run(lambda connection: connection.execute(statement, (now_ms(),)))
+        heartbeat.prove_writable(self.database, self.commits)
 
     @_verb
     def note(self, counted: Mapping[tuple[int, int, str], Mapping[str, int]], problems: list[Problem]) -> None:
@@ -212,3 +217,17 @@ class SqliteStore:
     def close(self) -> None:
         self.database.close()
         self.commits.close()
+
+
+@_verb
+def planned_upgrade(path: str) -> Upgrade | None:
+    """See drengr.store.planned_upgrade."""
+    return migrate.plan(place.resolved(path))
+
+
+@_verb
+def upgrade(path: str, say: Callable[[str], None]) -> None:
+    """See drengr.store.upgrade."""
+    real = place.resolved(path)
+    with place.in_plain_words(real), closing(place.UseLock(real)) as lock:
+        migrate.make_ready(real, lock, "upgrade", say)

@@ -17,11 +17,12 @@ from typing import Any
 
 from drengr.store.errors import Busy, DatabaseError
 from drengr.store.sqlite.database import Database
+from drengr.store.sqlite.place import open_private
 
 LONGEST_WAIT_S = 8.0  # SDKs give up and resend after 10 s: an answer must come before
 MOST_ROWS = 10_000  # of one transaction, unless a single write has more
 _PAUSE_S = 0.0002  # between two looks at another process's lock
-_PRIMARY_CODE = 0xFF  # of SQLite's extended codes: busy may also mean that somebody recovers a dead process's -wal
+_DISK_REFUSES = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
 Work = Callable[[sqlite3.Connection], Any]
 
@@ -48,6 +49,7 @@ class GroupCommit:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._turn = FairTurn(database.path)
+        self.disk_refused = False  # a write, and none of its size has been proved possible since
         self._mutex = threading.Lock()
         self._waiting: deque[_Ticket] = deque()
         self._led = False
@@ -91,9 +93,11 @@ class GroupCommit:
         ticket.wake.acquire()  # a leader has it: its outcome is near, and only that outcome is the truth
 
     def _lead(self, ticket: _Ticket) -> None:
-        connection, group = self._database.writing_connection(), []
+        connection: sqlite3.Connection | None = None
+        group: list[_Ticket] = []
         try:
-            self._turn.begin(connection, ticket.deadline)
+            connection = self._database.writing_connection()
+            self._begin(connection, ticket.deadline)
             begun = time.perf_counter()
             group = self._take_group()  # only now: many came while this process waited for its turn
             self._commit(connection, group)
@@ -102,7 +106,9 @@ class GroupCommit:
             group = group or self._take_group(alone=True)
             for member in group:
                 member.error = member.error or error
-            if connection.in_transaction:  # last, because it may fail too
+            if isinstance(error, sqlite3.Error) and _primary_code(error) in _DISK_REFUSES:
+                self.disk_refused = True
+            if connection is not None and connection.in_transaction:  # last, because it may fail too
                 connection.execute("ROLLBACK")
             if not isinstance(error, Exception):
                 raise
@@ -133,11 +139,16 @@ class GroupCommit:
             group[0].result = group[0].work(connection)
         elif not _run_together(connection, group):
             if not connection.in_transaction:
-                self._turn.begin(connection, group[0].deadline)
+                self._begin(connection, group[0].deadline)
             for ticket in group:
                 _run_alone(connection, ticket)
+        words = self._database.words(connection)
         connection.execute("COMMIT")
-        self._database.check_still_there()
+        self._database.committed(words)
+
+    def _begin(self, connection: sqlite3.Connection, deadline: float) -> None:
+        self._turn.begin(connection, deadline)
+        self._database.check_before(connection)
 
 
 def _unobserved(_seconds: float) -> None:
@@ -158,7 +169,7 @@ class FairTurn:
     def begin(self, connection: sqlite3.Connection, deadline: float) -> None:
         """Begin a transaction that writes. Raises Busy when that is not possible by `deadline`, monotonic seconds."""
         if self._descriptor is None:
-            self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._descriptor = open_private(self._path)
         _insist(partial(fcntl.flock, self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB), deadline)
         try:
             _insist(partial(connection.execute, "BEGIN IMMEDIATE"), deadline)
@@ -181,11 +192,16 @@ def _insist(take: Callable[[], object], deadline: float) -> None:
         except BlockingIOError:
             pass
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & _PRIMARY_CODE != sqlite3.SQLITE_BUSY:
+            if _primary_code(error) != sqlite3.SQLITE_BUSY:
                 raise
         if time.monotonic() > deadline:
             raise Busy("another program keeps the database locked")
         time.sleep(_PAUSE_S)
+
+
+def _primary_code(error: sqlite3.Error) -> int:
+    """Of SQLite's extended codes: busy may also mean that somebody recovers a dead process's -wal."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 
 def _run_together(connection: sqlite3.Connection, group: list[_Ticket]) -> bool:

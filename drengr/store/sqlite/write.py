@@ -11,7 +11,9 @@ from drengr.store.clock import now_ms
 from drengr.store.entries import Entries
 from drengr.store.results import Account, Added
 from drengr.store.sqlite import ledger
+from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.group_commit import GroupCommit
+from drengr.store.sqlite.history import new_number
 from drengr.store.sqlite.packing import packed_event_id, packed_id
 
 _MOST_REMEMBERED = 50_000  # names and origins: a client that invents names must not fill the memory
@@ -38,15 +40,18 @@ ON CONFLICT (project_id, day) DO UPDATE SET events = events + excluded.events
 """
 
 
+Word = tuple[object, ...]  # (project_id, name) or (source, app_package)
+Codes = dict[Word, int]
+Row = tuple[object, ...]
 Also = Callable[[sqlite3.Connection, Added], object]
 
 
 class EventWriter:
     """Adds events; safe to call from many threads and processes at once."""
 
-    def __init__(self, commits: GroupCommit) -> None:
+    def __init__(self, database: Database, commits: GroupCommit) -> None:
+        self._database = database
         self._commits = commits
-        self._codes: dict[tuple, int] = {}
 
     def add(
         self,
@@ -68,42 +73,35 @@ class EventWriter:
         if not events and also is None and not (account and account.received):
             return Added(0, 0)
         addition = _Addition(self, project_id, events, account, metered, also)
-        added = self._commits.run(addition, len(events))
-        self._remember(addition.learned)
+        added: Added = self._commits.run(addition, len(events))
+        addition.remember()
         return added
 
-    def _remember(self, learned: dict[tuple, int]) -> None:
-        """Keep codes of names and origins, now that the rows that define them are committed and will never change."""
-        if len(self._codes) > _MOST_REMEMBERED:
-            self._codes.clear()
-        self._codes.update(learned)
+    @property
+    def codes(self) -> Codes:
+        """Of names and origins that are known; another dict once the file was put back to another state."""
+        assert self._database.history is not None  # else the transaction had not begun
+        return self._database.history.codes
 
     def rows(
-        self, project_id: int, events: list[Event], connection: sqlite3.Connection, learned: dict[tuple, int]
-    ) -> list[tuple]:
+        self, project_id: int, events: list[Event], connection: sqlite3.Connection, learned: Codes
+    ) -> list[Row]:
         """The events as _INSERT wants them; codes of new names and origins are made, and noted in `learned`."""
-        return _rows(project_id, events, _Codes(connection, self._codes, learned))
-
-    def rows_of_known(self, project_id: int, events: list[Event]) -> list[tuple] | None:
-        """The same without a transaction; None when a name or an origin is new."""
-        try:
-            return _rows(project_id, events, self._codes)
-        except KeyError:
-            return None
+        return _rows(project_id, events, _TransactionCodes(connection, self.codes, learned))
 
 
-class _Codes(dict):
+class _TransactionCodes(dict[Word, int]):
     """Codes of names and origins by (project_id, name) and (source, app_package), for one transaction.
 
     What is not among the known ones is found or made in the database, and noted in `learned`.
     """
 
-    def __init__(self, connection: sqlite3.Connection, known: dict[tuple, int], learned: dict[tuple, int]) -> None:
+    def __init__(self, connection: sqlite3.Connection, known: Codes, learned: Codes) -> None:
         self._connection = connection
         self._known = known
         self._learned = learned
 
-    def __missing__(self, key: tuple) -> int:
+    def __missing__(self, key: Word) -> int:
         code = self._known.get(key) or self._learned.get(key)
         if code is None:
             found_or_made = _name_code if isinstance(key[0], int) else _origin_code
@@ -130,8 +128,12 @@ class _Addition:
         self.account = account or Account(door_of(events[0].source) if events else "importer", len(events))
         self.metered = metered
         self.also = also
-        self.learned: dict[tuple, int] = {}
-        self._rows = writer.rows_of_known(project_id, events)  # here, while others may still hold the turn
+        self.learned: Codes = {}
+        self._known = writer.codes
+        try:
+            self._rows: list[Row] | None = _rows(project_id, events, self._known)  # while others may hold the turn
+        except KeyError:  # a name or an origin is new
+            self._rows = None
 
     def __call__(self, connection: sqlite3.Connection) -> Added:
         rows = self.rows(connection, self.learned)
@@ -180,15 +182,24 @@ class _Addition:
             self.also(connection, added)
         return added
 
-    def rows(self, connection: sqlite3.Connection, learned: dict[tuple, int]) -> list[tuple]:
-        """What is to be inserted."""
-        return self._rows or self.writer.rows(self.project_id, self.events, connection, learned)
+    def rows(self, connection: sqlite3.Connection, learned: Codes) -> list[Row]:
+        """What is to be inserted. Rows that were packed before the turn are good while their codes still hold."""
+        if self._rows is not None and self._known is self.writer.codes:
+            return self._rows
+        self._rows, self._known = None, self.writer.codes
+        return self.writer.rows(self.project_id, self.events, connection, learned)
+
+    def remember(self) -> None:
+        """Keep the codes that were learned, now that the rows that define them are committed."""
+        if len(self._known) > _MOST_REMEMBERED:
+            self._known.clear()
+        self._known.update(self.learned)
 
     def _usage_day(self) -> tuple[int, int]:
         return self.project_id, self.events[0].received_at // DAY_MS
 
 
-def _rows(project_id: int, events: list[Event], codes: dict[tuple, int]) -> list[tuple]:
+def _rows(project_id: int, events: list[Event], codes: Codes) -> list[Row]:
     return [
         (
             project_id,
@@ -243,13 +254,13 @@ def _meter(connection: sqlite3.Connection, usage: Counter) -> None:
 
 def _name_code(connection: sqlite3.Connection, project_id: int, name: str) -> int:
     found = "SELECT id FROM event_names WHERE project_id = ? AND name = ?"
-    made = "INSERT INTO event_names (project_id, name) VALUES (?, ?)"
+    made = f"INSERT INTO event_names (id, project_id, name) VALUES ({new_number('event_names')}, ?, ?)"
     return _found_or_made(connection, found, made, (project_id, name))
 
 
 def _origin_code(connection: sqlite3.Connection, source: str, app_package: str | None) -> int:
     found = "SELECT id FROM origins WHERE source = ? AND app_package IS ?"
-    made = "INSERT INTO origins (source, app_package) VALUES (?, ?)"
+    made = f"INSERT INTO origins (id, source, app_package) VALUES ({new_number('origins')}, ?, ?)"
     return _found_or_made(connection, found, made, (source, app_package))
 
 

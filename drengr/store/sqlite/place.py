@@ -1,0 +1,184 @@
+"""Where the file lies: what a path may name, and the modes and owners of what is made there (contract 7, 9 Files)."""
+
+import errno
+import fcntl
+import os
+import sqlite3
+import stat
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from peewee import PeeweeException
+
+from drengr.store.errors import DatabaseError
+
+_PRIVATE = 0o600
+_KINDS = {
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+_ELSEWHERE = "set DRENGR_DATABASE to the path of a file"
+_PAUSE_S = 0.02  # between two looks at a lock that somebody holds
+
+
+def resolved(path: str) -> str:
+    """The real path of the database, links followed once: what is behind them later is another file.
+
+    Raises  DatabaseError, one sentence, when no database can be there
+    """
+    if "://" in path:
+        scheme = path[: path.index("://")].rpartition("/")[2]  # the rest may hold a password
+        raise DatabaseError(f"DRENGR_DATABASE is a {scheme}:// address, but events lie in a file: {_ELSEWHERE}.")
+    path = os.path.abspath(path)
+    real = os.path.realpath(path)
+    folder = os.path.dirname(real)
+    if os.path.isdir(real):
+        raise DatabaseError(f"{path} is a folder; {_ELSEWHERE}.")
+    if os.path.islink(path) and not os.path.exists(real):
+        raise DatabaseError(f"{path} is a link to {real}, which does not exist; {_ELSEWHERE}.")
+    if not os.path.isdir(folder):
+        raise DatabaseError(f"The folder {folder} does not exist; make it or set DRENGR_DATABASE to another path.")
+    kind = _kind_of(real)
+    if kind is not None and kind != stat.S_IFREG:
+        raise DatabaseError(f"{path} is {_KINDS.get(kind, 'no file')}; {_ELSEWHERE}.")
+    return real
+
+
+def is_writable(path: str) -> bool:
+    """Whether this process may write the file, or make it, and make others beside it."""
+    return os.access(os.path.dirname(path), os.W_OK | os.X_OK) and (
+        not os.path.exists(path) or os.access(path, os.W_OK)
+    )
+
+
+def unwritable_sentence(path: str, reason: str = "permission denied") -> str:
+    """Why nothing can be written there, and what to do."""
+    folder = os.path.dirname(path)
+    if os.path.isdir(folder) and os.statvfs(folder).f_flag & os.ST_RDONLY:
+        return f"{path} cannot be written: {folder} is mounted read-only; mount it writable."
+    return f"{path} cannot be used: {reason}. Check who owns the file and its folder."
+
+
+@contextmanager
+def in_plain_words(path: str) -> Iterator[None]:
+    """DatabaseError, a sentence for the operator, in the place of what SQLite and the system raise."""
+    try:
+        yield
+    except (sqlite3.Error, PeeweeException, OSError) as error:
+        raise DatabaseError(_sentence(path, error)) from error
+
+
+def _sentence(path: str, error: Exception) -> str:
+    text = getattr(error, "strerror", None) or str(error)
+    if "not a database" in text:
+        return f"{path} is no SQLite database; set DRENGR_DATABASE to another path."
+    if isinstance(error, OSError) or "readonly" in text or "unable to open" in text:
+        return unwritable_sentence(path, text)
+    return f"{path} cannot be used: {text}."
+
+
+def lies_alone_on_a_mount(path: str) -> bool:
+    """Whether the file itself is mounted (`-v events.db:/data/events.db`): its -wal then lies somewhere else."""
+    try:
+        with open("/proc/self/mountinfo", encoding="utf-8", errors="surrogateescape") as mounts:
+            points = [line.split()[4] for line in mounts]
+    except (OSError, IndexError):
+        return False
+    return path.translate({ord(c): f"\\{ord(c):03o}" for c in " \t\n\\"}) in points
+
+
+def open_private(path: str, flags: int = os.O_RDWR) -> int:
+    """A descriptor of the file; made when it is missing, for its owner alone.
+
+    What root makes belongs to the folder's owner: after `sudo drengr key list` the service must still start.
+    """
+    try:
+        descriptor = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, _PRIVATE)
+    except FileExistsError:
+        return os.open(path, flags | os.O_CLOEXEC)
+    if os.geteuid() == 0:
+        owner = os.stat(os.path.dirname(path))
+        os.fchown(descriptor, owner.st_uid, owner.st_gid)
+    return descriptor
+
+
+@contextmanager
+def made_whole(path: str) -> Iterator[str]:
+    """A private file to write to, `path` with `.part`; it gets its name when it is whole and on the disk."""
+    part = path + ".part"
+    if os.path.exists(part):
+        os.unlink(part)
+    os.close(open_private(part))
+    try:
+        yield part
+        for name in (part, os.path.dirname(path)):
+            descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
+            os.fsync(descriptor)
+            os.close(descriptor)
+        os.rename(part, path)
+    except BaseException:
+        if os.path.exists(part):
+            os.unlink(part)
+        raise
+
+
+class UseLock:
+    """The file `-lock`: shared while a database is in use, exclusive while it is made or upgraded."""
+
+    def __init__(self, database_path: str) -> None:
+        self._descriptor: int | None = None
+        try:
+            self._descriptor = open_private(database_path + "-lock")
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EROFS, errno.EPERM):
+                raise
+            with suppress(OSError):
+                self._descriptor = os.open(database_path + "-lock", os.O_RDONLY | os.O_CLOEXEC)
+
+    def share(self) -> None:
+        """Use the database beside others; waits for whoever makes or upgrades it."""
+        if self._descriptor is not None:
+            fcntl.flock(self._descriptor, fcntl.LOCK_SH)
+
+    def take(self, patience_s: float) -> bool:
+        """Have it alone; False when others go on using it for that long. Whoever upgrades it is waited for."""
+        if self._descriptor is None:
+            return False
+        deadline = time.monotonic() + patience_s
+        self._unlock()  # two who each keep their share would wait for each other
+        while not self._got(fcntl.LOCK_EX):
+            if not self._got(fcntl.LOCK_SH):
+                deadline = time.monotonic() + patience_s
+            elif time.monotonic() > deadline:
+                return False
+            self._unlock()
+            time.sleep(_PAUSE_S)
+        return True
+
+    def _got(self, lock: int) -> bool:
+        assert self._descriptor is not None
+        try:
+            fcntl.flock(self._descriptor, lock | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def _unlock(self) -> None:
+        assert self._descriptor is not None
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        """Let go."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _kind_of(path: str) -> int | None:
+    try:
+        return stat.S_IFMT(os.stat(path).st_mode)
+    except OSError:
+        return None
