@@ -62,6 +62,9 @@ class Database:
         if self.history is None:
             raise DatabaseError(f"{self.path} was written by an older version of Drengr; {migrate.HOW_TO_UPGRADE}.")
         self.history.check(connection)
+        if self.history.is_written_to():
+            self.check_still_there()
+            self.history.compare(connection)
 
     def words(self, connection: sqlite3.Connection) -> bytes:
         """What `committed` wants, asked before COMMIT."""

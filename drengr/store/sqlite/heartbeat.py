@@ -17,10 +17,10 @@ _LEAST_ROOM_BYTES = 4 << 20
 
 def prove_writable(database: Database, commits: GroupCommit) -> None:
     """Write and commit a line. Raises what a client's write would raise now."""
-    room = os.statvfs(os.path.dirname(database.path))
-    if room.f_bavail * room.f_frsize < _LEAST_ROOM_BYTES:
-        raise DatabaseError(f"The disk of {database.path} is full.", "the disk is full")
     if commits.disk_refused:
         commits.run(lambda connection: connection.execute(_WRITE, (now_ms(), _LARGE_PROOF_BYTES)))
         commits.disk_refused = False
     commits.run(lambda connection: connection.execute(_WRITE, (now_ms(), _PROOF_BYTES)))
+    room = os.statvfs(os.path.dirname(database.path))
+    if room.f_bavail * room.f_frsize < _LEAST_ROOM_BYTES:
+        raise DatabaseError(f"The disk of {database.path} is full.", "the disk is full")

@@ -80,10 +80,10 @@ class History:
                 if self._uuids.get(number, uuid) != uuid:
                     raise self._lose("was put back to another state while in use")
             self._words = words
-        written_at = _written_at(self._path)
-        if written_at != self._written_at:
-            self._compare(connection)
-            self._written_at = written_at
+
+    def is_written_to(self) -> bool:
+        """Whether somebody wrote to the main file, or deleted it, since it was compared."""
+        return _written_at(self._path) != self._written_at
 
     def words(self, connection: sqlite3.Connection) -> bytes:
         """What is to be told to `committed`: the words as the transaction leaves them."""
@@ -94,8 +94,12 @@ class History:
         """The transaction is committed: its own new words are no reason to forget the others."""
         self._words = words
 
-    def _compare(self, connection: sqlite3.Connection) -> None:
-        """The writing connection, its cache and a fresh look at the file must agree."""
+    def compare(self, connection: sqlite3.Connection) -> None:
+        """The writing connection, its cache and a fresh look at the file must agree.
+
+        Raises  DatabaseError when they do not
+        """
+        written_at = _written_at(self._path)
         with closing(connect(self._path, "rw", query_only=1)) as fresh:
             for table, statement in _WORDS.items():
                 there = fresh.execute(statement).fetchall()
@@ -106,6 +110,7 @@ class History:
                     numbers.get(word) != code for word, code in self.codes.copy().items() if _is_of(table, word)
                 ):
                     raise self._lose("was overwritten while in use")
+        self._written_at = written_at
 
     def _lose(self, what: str) -> DatabaseError:
         self._lost = what
@@ -116,6 +121,9 @@ def _is_of(table: str, word: tuple[object, ...]) -> bool:
     return isinstance(word[0], int) == (table == "event_names")
 
 
-def _written_at(path: str) -> tuple[int, int]:
-    found = os.stat(path)
+def _written_at(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
     return found.st_mtime_ns, found.st_size
