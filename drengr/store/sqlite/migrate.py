@@ -3,7 +3,6 @@
 import logging
 import os
 import shutil
-import sys
 from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
@@ -67,9 +66,9 @@ def plan(path: str) -> Upgrade | None:
 
 
 def schema_sql() -> str:
-    """The text of schema.sql: beside the package in a checkout, under share/ in an installed wheel."""
-    checkout = Path(__file__).parents[3] / "schema.sql"
-    return (checkout if checkout.exists() else Path(sys.prefix, "share/drengr/schema.sql")).read_text("utf-8")
+    """The text of schema.sql: beside this file in an installed wheel, at the top of a checkout."""
+    installed = Path(__file__).with_name("schema.sql")
+    return (installed if installed.exists() else Path(__file__).parents[3] / "schema.sql").read_text("utf-8")
 
 
 def _bring_up_to_date(path: str, say: Say) -> None:
