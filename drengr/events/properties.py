@@ -55,7 +55,10 @@ class SensitiveKeys:
 
     def drops(self, path: str) -> bool:
         """Whether the property with this full key is dropped."""
-        return self.is_sensitive(path) and path not in self._allowed
+        verdict = self._verdicts.get(path)
+        if verdict is None:
+            verdict = self._judge(path)
+        return verdict and path not in self._allowed
 
     def is_sensitive(self, segment: str) -> bool:
         """Whether a key, or one segment of its path, holds a sensitive word."""
@@ -97,11 +100,11 @@ def dims_and_measures(
     dropped = [] if dropped is None else dropped
     dropped_before = len(dropped)
     changed = 0
-    dims: dict[str, str] = {}
+    dims = dict(system)
     for key, text in system.items():
-        dims[key] = text[:MAX_VALUE]
         if len(text) > MAX_VALUE:
-            changed |= VALUES_CUT
+            dims[key] = text[:MAX_VALUE]
+            changed = VALUES_CUT
     measures: dict[str, int | float] = {}
     taken = set(dims)
     for path, value in _flat(bags, sensitive, dropped):

@@ -16,6 +16,7 @@ def reading_of(row: dict[str, object], context: Context) -> Reading:
     notes: list[str] = []
     time, event_id, app_version = _OLD_NAMES if context.old_names else _NAMES
     sent_at = fields(time)
+    keep = context.keep_fields
     return Reading(
         name=fields("event_type"),
         time=sent_at,
@@ -29,6 +30,6 @@ def reading_of(row: dict[str, object], context: Context) -> Reading:
         app_version=id_or_number(fields(app_version)),
         event_properties=opened(fields("event_properties"), "event_properties", notes),
         user_properties=opened(fields("user_properties"), "user_properties", notes),
-        kept_fields={name: row[name] for name in context.keep_fields if name in row},
+        kept_fields=None if row.keys().isdisjoint(keep) else {name: row[name] for name in keep if name in row},
         notes=notes,
     )

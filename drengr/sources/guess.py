@@ -131,8 +131,8 @@ def _renamed(rows: list[Row], context: Context) -> str | None:
         key = stem[:-1]
         text = " | fromjson" if any(isinstance(row.get(key), str) for row in rows) else ""
         return (
-            f"the fields lie under {_shown(key)} ({_listed(list(wrong.values()))}): take that away, in JSON for example"
-            f" with jq -c '{_jq(key.split('.'))}{text}' FILE"
+            f"the fields lie under {_shown(key)} ({_listed(list(wrong.values()))}): take that away from the columns'"
+            f" names, or in JSON with jq -c '{_jq(key.split('.'))}{text}' FILE"
         )
     renames = ", ".join(f"{_shown(found)} is not {_shown(wanted)}" for wanted, found in wrong.items())
     return f"the fields have other names than source {context.source} has: {renames}; rename them"

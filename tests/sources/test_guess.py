@@ -62,18 +62,19 @@ CAUSES = {
     "Airbyte's wrapping": (
         "amplitude", [{"_airbyte_ab_id": "x", "_airbyte_emitted_at": 1, "_airbyte_data": AMPLITUDE}],
         "the fields lie under `_airbyte_data` (`_airbyte_data.event_type`, `_airbyte_data.event_time`,"
-        " `_airbyte_data.device_id`): take that away, in JSON for example with jq -c '._airbyte_data' FILE",
+        " `_airbyte_data.device_id`): take that away from the columns' names, or in JSON with"
+        " jq -c '._airbyte_data' FILE",
     ),
     "Airbyte's wrapping as text": (
         "mixpanel", [{"_airbyte_data": json.dumps(MIXPANEL)}],
         "the fields lie under `_airbyte_data` (`_airbyte_data.event`, `_airbyte_data.properties.time`,"
-        " `_airbyte_data.properties.distinct_id`): take that away, in JSON for example with"
+        " `_airbyte_data.properties.distinct_id`): take that away from the columns' names, or in JSON with"
         " jq -c '._airbyte_data | fromjson' FILE",
     ),
     "PostHog's table in its web page": (
         "posthog", [{"*": POSTHOG, "team": 1}],
-        "the fields lie under `*` (`*.event`, `*.timestamp`, `*.distinct_id`): take that away, in JSON for example"
-        " with jq -c '.[\"*\"]' FILE",
+        "the fields lie under `*` (`*.event`, `*.timestamp`, `*.distinct_id`): take that away from the columns' names,"
+        " or in JSON with jq -c '.[\"*\"]' FILE",
     ),
     # Renamed
     "upper case, as Snowflake writes": (
@@ -93,8 +94,8 @@ CAUSES = {
     ),
     "some of them with a prefix": (
         "posthog", [{"event": "Buy", "*": {"distinct_id": "p", "timestamp": "2025-10-09T08:53:21Z"}}],
-        "the fields lie under `*` (`*.timestamp`, `*.distinct_id`): take that away, in JSON for example with"
-        " jq -c '.[\"*\"]' FILE",
+        "the fields lie under `*` (`*.timestamp`, `*.distinct_id`): take that away from the columns' names, or in JSON"
+        " with jq -c '.[\"*\"]' FILE",
     ),
     # Another vendor's
     "mixpanel's rows": ("amplitude", [MIXPANEL] * 3, "the rows are not of source amplitude; they look like mixpanel"),
