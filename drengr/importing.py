@@ -57,6 +57,7 @@ class Waiting:
     events: list[Event] = field(default_factory=list)
     rows: int = 0
     dropped: Counter[str] = field(default_factory=Counter)  # rows that are no event, by the words of contract 10
+    problems: Counter[tuple[str, str]] = field(default_factory=Counter)  # the same by (word, event name)
     changed: Counter[str] = field(default_factory=Counter)  # events that lost something, by the words of contract 10
     reasons: list[str] = field(default_factory=list)  # of the first skipped rows
     notes: Counter[str] = field(default_factory=Counter)  # what could not be read of events, and of how many
@@ -69,10 +70,11 @@ class Waiting:
         """
         self.events += mapped.events
         self.rows += rows
-        self.dropped.update(code for _, code, _ in mapped.skipped)
+        self.dropped.update(mapped.dropped)
+        self.problems.update(mapped.problems)
         self.changed.update(mapped.changed)
         told = mapped.skipped[: MAX_REASONS - len(self.reasons)]
-        self.reasons += [f"{place(position)}: {reason}" for position, _, reason in told]
+        self.reasons += [f"{place(row.position)}: {row.reason}" for row in told]
         self.notes.update(mapped.notes)
         add_keys(self.dropped_keys, mapped.dropped_keys)
 

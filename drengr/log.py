@@ -26,3 +26,21 @@ class OneASecond(logging.Filter):
 
 faults = logging.getLogger("drengr.faults")
 faults.addFilter(OneASecond())
+
+
+def shown(text: object) -> str:
+    r"""The text as a terminal or log may have it: what is no printable character stands as its escape.
+
+    A line break in an event's name could else look like a line of ours, an escape sequence could repaint the terminal.
+
+    >>> shown("a\x1b[2Jb"), shown("Größe 大"), shown("\udcff.csv")  # the last: a file name that is not UTF-8
+    ('a\\x1b[2Jb', 'Größe 大', '\\xff.csv')
+    """
+    text = str(text)
+    return text if text.isprintable() else "".join(each if each.isprintable() else _escape(each) for each in text)
+
+
+def _escape(character: str) -> str:
+    if "\udc80" <= character <= "\udcff":  # a byte that could not be decoded
+        return f"\\x{ord(character) - 0xDC00:02x}"
+    return character.encode("ascii", "backslashreplace").decode() if character > "\x7f" else f"\\x{ord(character):02x}"

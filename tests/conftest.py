@@ -49,6 +49,7 @@ def database_path(tmp_path: Path) -> Path:
 def app(database_path, settings, clock):
     built = build_app({"DRENGR_DATABASE": str(database_path), **settings}, now_ms=clock)
     yield built
+    built.extensions[EXTENSION].outcomes.close()
     built.extensions[EXTENSION].store.close()
 
 

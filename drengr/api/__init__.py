@@ -10,6 +10,7 @@ from drengr.api import admin_events, amplitude_ingest, errors, health, import_ev
 from drengr.api.edge import Edge
 from drengr.api.gate import Gate
 from drengr.api.measures import measures
+from drengr.api.outcomes import Outcomes
 from drengr.api.service import EXTENSION, Service
 from drengr.config import read_config
 from drengr.store import open_store
@@ -31,6 +32,7 @@ def build_app(config: Mapping[str, str] | None = None, now_ms: Callable[[], int]
         store=store,
         sensitive=settings.sensitive_keys,
         gate=Gate(settings["DRENGR_IN_FLIGHT"]),
+        outcomes=Outcomes(store, measures, now_ms),
         now_ms=now_ms,
     )
     errors.register_errors(app)

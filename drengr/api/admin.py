@@ -34,7 +34,8 @@ def answers(door: Blueprint, method: str, path: str, fault: str) -> Callable[[Vi
                 raise
             except BadSlot as bad:
                 status = 413 if bad.code == "BATCH_TOO_LARGE" else 400
-                raise ApiError(status, bad.message, bad.code, **bad.details) from None
+                reason = "not_json" if bad.code == "INVALID_JSON" else ""
+                raise ApiError(status, bad.message, bad.code, reason=reason, **bad.details) from None
             except (HTTPException, Busy):
                 raise
             except Exception as error:

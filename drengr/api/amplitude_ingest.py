@@ -5,10 +5,11 @@ from flask import Blueprint, Response, request
 from drengr.api.amplitude_bodies import NoEvents, Posted, posted
 from drengr.api.errors import ApiError, json_response
 from drengr.api.incoming import BadEncoding, BodyTooLarge, read_body
-from drengr.api.service import Service, service
-from drengr.events.event import Context, Event
-from drengr.sources import amplitude_http, read_batch
-from drengr.store import Project
+from drengr.api.outcomes import sdk_of
+from drengr.api.service import Service, service, shows_key
+from drengr.events.event import Context
+from drengr.sources import Mapped, amplitude_http, read_batch
+from drengr.store import Account, Project
 
 PATHS = (
     "/amplitude-ingest",
@@ -57,21 +58,24 @@ def ingest() -> Response:
     here = service()
     with here.gate.at_work():
         with here.gate.mapping(len(body)):
-            project, events, now_ms = _accepted(body, here)
-        here.store.add(project.id, events, metered=True)
+            project, rows, mapped, now_ms = _accepted(body, here)
+        sdk = sdk_of(_library(rows), request.headers.get("User-Agent"))
+        account = Account("acceptor", len(rows), mapped.dropped, mapped.changed)
+        here.put_away(project, mapped.events, account, mapped.problems, sdk, metered=True)
     return json_response(
-        {"code": 200, "events_ingested": len(events), "payload_size_bytes": size, "server_upload_time": now_ms}
+        {"code": 200, "events_ingested": len(mapped.events), "payload_size_bytes": size, "server_upload_time": now_ms}
     )
 
 
-def _accepted(body: bytes, here: Service) -> tuple[Project, list[Event], int]:
-    """(the key's project, the valid events, receive time) of a body that passes every check."""
+def _accepted(body: bytes, here: Service) -> tuple[Project, list, Mapped, int]:
+    """(the key's project, the rows, what became of them, receive time) of a body that passes every check."""
     key, rows, old_names = _posted(body)
     now_ms = here.now_ms()
     project, used = here.store.sender(key, now_ms)
+    shows_key(key, project)
     if project is None:
         # With `missing_field` SDKs drop the batch after one request; without it they send it 12 times, or for ever.
-        raise ApiError(400, "invalid api_key", missing_field="api_key")
+        raise ApiError(400, "invalid api_key", reason="bad_key", missing_field="api_key")
     if not isinstance(rows, list):
         raise _no_events()
     if len(rows) > MAX_EVENTS:
@@ -88,7 +92,11 @@ def _accepted(body: bytes, here: Service) -> tuple[Project, list[Event], int]:
         keep_fields=here.config["DRENGR_KEEP_FIELDS"],
     )
     # Contract 4: what is no event is skipped silently, its neighbours are stored.
-    return project, read_batch(rows, context).events, now_ms
+    return project, rows, read_batch(rows, context), now_ms
+
+
+def _library(rows: list) -> object:
+    return rows[0].get("library") if rows and isinstance(rows[0], dict) else None
 
 
 def _body() -> tuple[bytes, int]:
@@ -97,18 +105,18 @@ def _body() -> tuple[bytes, int]:
     except BodyTooLarge:
         raise ApiError(413, "payload too large") from None
     except BadEncoding:
-        raise _no_events() from None
+        raise _no_events("not_json") from None
 
 
 def _posted(body: bytes) -> Posted:
     try:
         return posted(body)
     except NoEvents:
-        raise _no_events() from None
+        raise _no_events("not_json") from None
 
 
-def _no_events() -> ApiError:
-    return ApiError(400, "missing or invalid events array", missing_field="events")
+def _no_events(reason: str = "bad_request") -> ApiError:
+    return ApiError(400, "missing or invalid events array", reason=reason, missing_field="events")
 
 
 for _path in PATHS:

@@ -10,6 +10,9 @@ import orjson
 from flask import Flask, Response, request
 from werkzeug.exceptions import HTTPException
 
+from drengr.api.edge import door_of_path
+from drengr.api.service import tell_refusal
+from drengr.events.outcomes import DOORS
 from drengr.log import faults
 from drengr.store import StoreError
 
@@ -25,20 +28,25 @@ _ADMIN_CODES = {
 }
 
 
+_REASONS = {401: "bad_key", 403: "bad_key", 408: "timeout", 413: "too_large", 429: "quota"}
+
+
 class ApiError(Exception):
     """This request ends here.
 
     status   HTTP status
     message  the contract's text, or a sentence for whoever reads the log
     code     the admin door's word; unused elsewhere
+    reason   how the ledger counts it, one of events.outcomes.REFUSED, where the status does not say
     details  extra members: beside `error`, or in the admin door's `details`
     """
 
-    def __init__(self, status: int, message: str, code: str = "", **details: object) -> None:
+    def __init__(self, status: int, message: str, code: str = "", *, reason: str = "", **details: object) -> None:
         super().__init__(message)
         self.status = status
         self.message = message
         self.code = code
+        self.reason = reason
         self.details = details
 
 
@@ -54,7 +62,24 @@ def register_errors(app: Flask) -> None:
     app.register_error_handler(Exception, _render_fault)
 
 
+def refusal_reason(status: int) -> str:
+    """How the ledger counts an answer that says nothing more exact (contract 10).
+
+    >>> refusal_reason(413), refusal_reason(503), refusal_reason(405)
+    ('too_large', 'unavailable', 'bad_request')
+    """
+    return _REASONS.get(status, "unavailable" if status >= 500 else "bad_request")
+
+
+def _tell(error: ApiError) -> None:
+    """Count what a door refuses; a path that is no door's, and what only asks, is not counted."""
+    door = door_of_path(request.path)
+    if door in DOORS and request.method in ("POST", "PUT") and error.status != 404:
+        tell_refusal(door, error.reason or refusal_reason(error.status))
+
+
 def _render(error: ApiError) -> Response:
+    _tell(error)
     if request.path.startswith(ADMIN_PREFIXES):
         code = error.code or _ADMIN_CODES.get(error.status, "FAILED")
         inner: dict[str, object] = {"code": code, "message": error.message}

@@ -78,7 +78,7 @@ def _batch(project: Project) -> Response:
         with here.gate.mapping(len(body)):
             source, read = _read(_envelope(body))
         account = Account("importer", read.rows, read.dropped, read.changed)
-        added = here.store.add(project.id, read.events, account)
+        added = here.put_away(project, read.events, account, read.problems)
     return json_response(counts_of(source, Tally().after(read, added)))
 
 
@@ -107,7 +107,7 @@ def _envelope(body: bytes) -> dict:
     try:
         envelope = read_envelope(body)
     except ValueError:
-        raise ApiError(400, "the body is not JSON") from None
+        raise ApiError(400, "the body is not JSON", reason="not_json") from None
     if not isinstance(envelope, dict):
         raise ApiError(400, 'the body must be an object: {"source", "app_package"?, "mapping"?, "events": [...]}')
     return envelope

@@ -11,9 +11,9 @@ import orjson
 from flask import Response, request, stream_with_context
 
 from drengr.api import arrivals
-from drengr.api.errors import ApiError, json_response
+from drengr.api.errors import ApiError, json_response, refusal_reason
 from drengr.api.incoming import body_pieces, drain
-from drengr.api.service import service
+from drengr.api.service import service, tell_refusal
 from drengr.events.event import Context
 from drengr.files.json_rows import BrokenFile
 from drengr.files.reader import FileReader, inflated, spooled
@@ -71,6 +71,7 @@ class _Upload:
         kind = SOURCES[context.source].column_kind
         self._project = project
         self._store = here.store
+        self._outcomes = here.outcomes
         self._limits = limits_of(here.config)
         self._patience_s = here.config["DRENGR_BODY_SECONDS"]
         self._source = context.source
@@ -105,6 +106,8 @@ class _Upload:
                 _uploads.release()
         else:
             self.answer = self._failure(503, f"{MAX_UPLOADS} files are being imported at this moment")
+        if not self._import.tally.rows and (status := self.answer.get("code")):
+            tell_refusal("importer", refusal_reason(status))
         drain()
 
     def _imported(self) -> Iterator[None]:
@@ -129,7 +132,9 @@ class _Upload:
 
     def _put(self, waiting: Waiting, _: Tally) -> Added:
         account = Account("importer", waiting.rows, waiting.dropped, waiting.changed)
-        return self._store.add_history(self._project.id, waiting.events, account=account)
+        added = self._store.add_history(self._project.id, waiting.events, account=account)
+        self._outcomes.dropped(self._project, "importer", waiting.problems)
+        return added
 
     def _counts(self) -> dict[str, Any]:
         return counts_of(self._source, self._import.tally) | {"files": self._reader.files}

@@ -8,7 +8,7 @@ from flask import request
 
 from drengr.api import arrivals
 from drengr.api.errors import ApiError
-from drengr.api.service import service
+from drengr.api.service import service, shows_key
 from drengr.keys import bearer
 from drengr.store import Project
 
@@ -150,7 +150,9 @@ def _unzipped(packed: bytes, window: int, max_bytes: int) -> bytes:
 
 def require_project_of_secret_key(message: str = "invalid secret key", code: str = "UNAUTHORIZED") -> Project:
     """The project whose secret key the Authorization header bears. Raises ApiError 401."""
-    project = service().store.project_of_key(bearer(request.headers.get("Authorization")), "secret")
+    key = bearer(request.headers.get("Authorization"))
+    project = service().store.project_of_key(key, "secret")
+    shows_key(key, project)
     if project is None:
         raise ApiError(401, message, code)
     return project

@@ -15,7 +15,8 @@ from drengr.events.event import Context
 from drengr.files.reader import PIECE_BYTES, FileReader, spooled
 from drengr.importing import Import, Tally, Waiting, limits_of
 from drengr.sources import MAX_TOLD_KEYS, SOURCES
-from drengr.store import Account, Added, Progress, Project, Store
+from drengr.store import Account, Added, Problem, Progress, Project, Store
+from drengr.store.clock import now_ms
 
 _ENDS_BYTES = 64 * 1024  # at both ends of a file, that tell it from another of the same size and time
 
@@ -95,13 +96,23 @@ class Stored:
 
     def put(self, waiting: Waiting, before: Tally) -> Added:
         account = Account("importer", waiting.rows, waiting.dropped, waiting.changed)
-        return self._store.add_history(
+        added = self._store.add_history(
             self._project.id,
             waiting.events,
             self._key,
             lambda added: _progress_of(before.after(waiting, added)),
             account,
         )
+        if waiting.problems:
+            self._store.note({}, self._problems(waiting.problems))
+        return added
+
+    def _problems(self, problems: Counter[tuple[str, str]]) -> list[Problem]:
+        now = now_ms()
+        return [
+            Problem(self._project.id, "importer", reason, event_name, "", "", "", rows, now, now)
+            for (reason, event_name), rows in problems.items()
+        ]
 
     def finish(self) -> None:
         self._store.forget_progress(self._project.id, self._keys)

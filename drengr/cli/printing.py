@@ -10,23 +10,17 @@ from typing import TextIO
 
 import click
 
+from drengr.log import shown
+
+__all__ = [
+    "OutputLost", "answer", "can_print", "check_output", "say", "show_once", "shown",
+]  # fmt: skip
+
 _PLAIN = str.maketrans({"…": "...", "·": "-"})  # ours, for a terminal of ASCII
 
 
 class OutputLost(click.ClickException):
     """Nobody can read what was to be printed: a full disk, a closed output, a pipe without a reader."""
-
-
-def shown(text: object) -> str:
-    r"""The text as a terminal or log may have it: what is no printable character stands as its escape.
-
-    A line break in an event's name could else look like a line of ours, an escape sequence could repaint the terminal.
-
-    >>> shown("a\x1b[2Jb"), shown("Größe 大"), shown("\udcff.csv")  # the last: a file name that is not UTF-8
-    ('a\\x1b[2Jb', 'Größe 大', '\\xff.csv')
-    """
-    text = str(text)
-    return text if text.isprintable() else "".join(each if each.isprintable() else _escape(each) for each in text)
 
 
 def say(text: str, *, err: bool = False, end: str = "\n") -> None:
@@ -100,12 +94,6 @@ def _lost(error: OSError, more: str = "") -> OutputLost:
     if sys.stdout is not None:
         _turn_off(sys.stdout)
     return OutputLost(f"The output could not be written: {error.strerror or error}.{more}")
-
-
-def _escape(character: str) -> str:
-    if "\udc80" <= character <= "\udcff":  # a byte that could not be decoded
-        return f"\\x{ord(character) - 0xDC00:02x}"
-    return character.encode("ascii", "backslashreplace").decode() if character > "\x7f" else f"\\x{ord(character):02x}"
 
 
 def _turn_off(stream: TextIO) -> None:

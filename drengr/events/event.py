@@ -24,11 +24,15 @@ Code = Literal["unreadable", "no_name", "no_id", "bad_time"]  # why a row is no 
 
 
 class BadRow(Exception):
-    """This row is no event; the reason is one short clause that holds no property value."""
+    """This row is no event; the reason is one short clause that holds no property value.
 
-    def __init__(self, code: Code, reason: str) -> None:
+    event_name  as it would be stored, empty when the row has none
+    """
+
+    def __init__(self, code: Code, reason: str, event_name: str = "") -> None:
         super().__init__(reason)
         self.code: Code = code
+        self.event_name = event_name
 
 
 class Unreadable:
@@ -110,7 +114,7 @@ def event_of(reading: Reading, context: Context, dropped: list[str] | None = Non
     if install_id is None:
         # Mixpanel's ids lie inside the bag: one that cannot be read takes them away.
         why = f": {reading.notes[0]}" if reading.notes else ""
-        raise BadRow("no_id", f"missing user or device id for event {_quoted(raw_name)}{why}")
+        raise BadRow("no_id", f"missing user or device id for event {_quoted(raw_name)}{why}", name)
     occurred_at = _occurred_at(reading, raw_name, context)
     dims, measures, changed = dims_and_measures(
         (("", reading.event_properties), ("user.", reading.user_properties), ("", reading.kept_fields)),
@@ -242,7 +246,7 @@ def _occurred_at(reading: Reading, raw_name: str, context: Context) -> int | Non
         problem = "missing timestamp" if reading.time in (None, "") else "unreadable timestamp"
     if context.live:
         return None
-    raise BadRow("bad_time", f"{problem} for event {_quoted(raw_name)}")
+    raise BadRow("bad_time", f"{problem} for event {_quoted(raw_name)}", normal_name(raw_name)[0])
 
 
 def _quoted(name: str) -> str:

@@ -54,12 +54,16 @@ def checked_zone(name: str | None) -> tzinfo:
         raise BadZone("unknown time zone: it must be an IANA name, such as America/Los_Angeles") from None
 
 
+MOST_NAMED = 50  # skipped rows of a batch whose events' names are told
+
+
 class Skipped(NamedTuple):
     """A row that is no event."""
 
     position: int  # in the batch
     code: Code
     reason: str  # one short clause that holds no property value
+    event_name: str = ""  # as it would be stored
 
 
 class Mapped(NamedTuple):
@@ -69,6 +73,18 @@ class Mapped(NamedTuple):
     skipped: list[Skipped]
     notes: Counter[str]  # what could not be read of rows that are events all the same, and of how many
     dropped_keys: Counter[tuple[str, str]]  # (full key, sensitive word in it), when the context wants them
+
+    @property
+    def dropped(self) -> Counter[str]:
+        """How many rows are no event, by the words of contract 10."""
+        return Counter(row.code for row in self.skipped)
+
+    @property
+    def problems(self) -> Counter[tuple[str, str]]:
+        """The same by (word, event name); of many in one batch, names are not told apart."""
+        named = Counter((row.code, row.event_name) for row in self.skipped[:MOST_NAMED])
+        named.update((row.code, "") for row in self.skipped[MOST_NAMED:])
+        return named
 
     @property
     def changed(self) -> Counter[str]:
@@ -94,7 +110,7 @@ def read_batch(rows: Iterable[object], context: Context) -> Mapped:
         try:
             mapped.events.append(event_of(reading, context, dropped))
         except BadRow as bad:
-            mapped.skipped.append(Skipped(position, bad.code, str(bad)))
+            mapped.skipped.append(Skipped(position, bad.code, str(bad), bad.event_name))
             continue
         if reading.notes:
             mapped.notes.update(reading.notes)

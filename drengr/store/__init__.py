@@ -65,6 +65,9 @@ class Store(Protocol):
     def project_of_key(self, key: object, kind: str) -> Project | None:
         """The project that the key opens; None when it is unknown, revoked, of the other kind, or no text."""
 
+    def owner_of_key(self, key: object) -> tuple[Project, str] | None:
+        """(the project, the kind) of a key that was ever made, revoked ones too; None for any other."""
+
     def sender(self, key: object, now_ms: int) -> tuple[Project | None, int]:
         """(the project that a publishable key opens, events it stored through the acceptor this UTC day)."""
 

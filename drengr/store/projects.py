@@ -65,6 +65,18 @@ def project_of_key(database: Reader, key: object, kind: str) -> Project | None:
     return Project(*found[0][1:]) if found and hmac.compare_digest(found[0][0], digest) else None
 
 
+def owner_of_key(database: Reader, key: object) -> tuple[Project, str] | None:
+    """(the project, the kind) of a key that was ever made, revoked ones too; None for any other."""
+    if not isinstance(key, str):
+        return None
+    found = database.read(
+        "SELECT p.id, p.uuid, p.name, k.kind FROM api_keys AS k JOIN projects AS p ON p.id = k.project_id"
+        " WHERE k.key_hash = ?",
+        (key_hash(key),),
+    )
+    return (Project(*found[0][:3]), found[0][3]) if found else None
+
+
 def all_projects(database: Reader) -> list[Project]:
     """Every project, oldest first."""
     return [Project(*row) for row in database.read("SELECT id, uuid, name FROM projects ORDER BY id")]

@@ -165,7 +165,7 @@ def test_each_skipped_row_of_a_dirty_file_has_its_reason(source):
     context = Context(source, NOW_MS, SensitiveKeys(), mapping=mapping)
     skipped = read_batch([read_json(line) for line in lines], context).skipped
     found: dict[str, list[int]] = {}
-    for position, _, reason in skipped:
+    for position, _, reason, _ in skipped:
         found.setdefault(reason.partition(" for event ")[0], []).append(position)
     assert found == SKIPPED[source]
 

@@ -39,7 +39,7 @@ SKIPPED = {
 @pytest.mark.parametrize(("bad", "code", "reason"), SKIPPED.values(), ids=SKIPPED)
 def test_a_skipped_row_has_its_position_a_code_and_a_reason(bad, code, reason):
     found = mapped(row(), bad, row(event_type="after"))
-    assert found.skipped == [(1, code, reason)]
+    assert [row[:3] for row in found.skipped] == [(1, code, reason)]
     assert [event.event_name for event in found.events] == ["bought", "after"]
 
 

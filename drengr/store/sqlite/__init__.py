@@ -111,6 +111,10 @@ class SqliteStore:
         return project and self.database.met(project)
 
     @_verb
+    def owner_of_key(self, key: object) -> tuple[Project, str] | None:
+        return projects.owner_of_key(self.database, key)
+
+    @_verb
     def sender(self, key: object, now_ms: int) -> tuple[Project | None, int]:
         project, usage = quota.project_and_usage(self.database, key, now_ms)
         return project and self.database.met(project), usage
