@@ -148,7 +148,9 @@ def test_no_page_names_a_path_of_one_machine():
 
 def commands_shown() -> list[str]:
     lines = "\n".join(blocks(EVERYTHING, "sh")).replace("\\\n", " ").splitlines()
-    shown = [re.search(r"(?:^|[ /|])drengr ((?!serve && |\.)[a-z].*)", line) for line in lines if "useradd" not in line]
+    # Not the user or the container of that name: `sudo -u drengr …`, `docker compose exec drengr …`.
+    command = re.compile(r"(?:^|(?<! -u)(?<! exec)[ /|])drengr ((?!serve && |\.)[a-z].*)")
+    shown = [command.search(line) for line in lines if "useradd" not in line]
     return sorted({re.split(r"\s+#|\s+&&|\s+\|", match[1])[0].strip() for match in shown if match})
 
 
