@@ -118,7 +118,7 @@ class _Upload:
             self.answer = self._counts()
         except Fruitless as error:
             hint = "; curl -d takes the line ends out of a file: send it with curl -T FILE" if self._is_form() else ""
-            self.answer = self._failure(400, str(error) + hint, repeat_helps=False)
+            self.answer = {"code": 400, "error": f"{error}{hint}", **self._counts()}
         except _Stopped as error:
             self.answer = self._failure(503, str(error))
         except BrokenFile as error:

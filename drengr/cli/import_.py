@@ -113,10 +113,9 @@ def command(
 def _importer(
     stack: ExitStack, config: Config, context: Context, project: str | None, dry_run: Counted | None, url: str | None
 ) -> Importer:
-    there = os.path.exists(config["DRENGR_DATABASE"])
     if dry_run is not None:
-        if there and not url:
-            config, context = _with_rules_of_service(stack.enter_context(open_store()), config, context)
+        if not url and os.path.exists(config["DRENGR_DATABASE"]):
+            config, context = _with_rules_if_readable(config, context)
         return LocalImport(config, context, dry_run)
     if url:
         key = os.environ.get("DRENGR_SECRET_KEY")
@@ -125,7 +124,7 @@ def _importer(
         if project:
             raise click.UsageError("--project goes without --url: there the key says which project it is.")
         return RemoteImport(url, key, context)
-    if not there:
+    if not os.path.exists(config["DRENGR_DATABASE"]):
         raise click.UsageError(
             f"There is no database {shown(config['DRENGR_DATABASE'])}; set DRENGR_DATABASE, or make a project first:"
             " drengr project create NAME"
@@ -144,6 +143,16 @@ def _with_rules_of_service(store: Store, config: Config, context: Context) -> tu
         if value != ours[name]:
             say(f"{name} is {shown(value)!r} here, as the service last ran, not {shown(ours[name])!r}.", err=True)
     return config, replace(context, sensitive=config.sensitive_keys)
+
+
+def _with_rules_if_readable(config: Config, context: Context) -> tuple[Config, Context]:
+    """The same for a dry run, which needs no database."""
+    try:
+        with open_store(must_exist=True) as store:
+            return _with_rules_of_service(store, config, context)
+    except StoreError as error:
+        say(f"The settings of this environment are used; the service's cannot be read: {shown(error)}", err=True)
+        return config, context
 
 
 def _checked_package(given: str | None) -> str | None:

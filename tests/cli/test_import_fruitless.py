@@ -146,3 +146,15 @@ def test_the_command_goes_by_the_rules_of_the_service_and_says_so(service, tmp_p
     said = ruled.command("import", str(file), "--source", "amplitude")
     assert "plan  holds 'plan'" in said
     assert ruled.events()[0]["dims"] == {"product_name": "x"}
+
+
+def test_a_dry_run_goes_by_the_rules_of_the_service_as_far_as_they_can_be_read(drengr, shop, tmp_path):
+    file = tmp_path / "a.json"
+    file.write_text(GOOD % 1)
+    with closing(sqlite3.connect(tmp_path / "events.db")) as connection, connection:
+        connection.execute("INSERT INTO rules (setting, value) VALUES ('DRENGR_SENSITIVE_WORDS', 'plan')")
+    said = "DRENGR_SENSITIVE_WORDS is 'plan' here"
+    assert said in drengr("import", str(file), "--source", "amplitude", "--dry-run").stderr
+    (tmp_path / "events.db").write_bytes(b"not a database" * 1000)
+    done = drengr("import", str(file), "--source", "amplitude", "--dry-run")
+    assert (done.exit_code, "cannot be read" in done.stderr) == (0, True), done.output
