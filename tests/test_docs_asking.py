@@ -11,7 +11,7 @@ import pytest
 
 from drengr.api import build_app
 from drengr.api.service import EXTENSION
-from tests.pages import EVERYTHING, PAGES, blocks
+from tests.pages import EVERYTHING, PAGES, blocks, section
 
 pytestmark = pytest.mark.skipif(not shutil.which("sqlite3"), reason="This machine has no sqlite3 shell.")
 
@@ -85,3 +85,15 @@ def test_a_question_that_names_a_time_or_an_id_does_not_read_every_event(files, 
     plan = shell(files["live"], f"EXPLAIN QUERY PLAN {sql}", "-readonly")
     scans = re.findall(r"SCAN (?:e|semantic_events)\b", plan)
     assert not scans or "ORDER BY id DESC LIMIT" in sql
+
+
+def test_the_lines_of_the_backup_make_whole_files(files, tmp_path):
+    (lines,) = blocks(section("Backup", "docs/operating.md"), "sh")
+    copied = re.findall(r"(?m)^sudo -u drengr (sqlite3 .*)$", lines)
+    assert len(copied) == 2
+    for line in copied:
+        here = line.replace("/var/lib/drengr", str(files["live"].parent)).replace("/var/backups/drengr", str(tmp_path))
+        subprocess.run(["sh", "-c", here], check=True, timeout=60)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["drengr-small.db", "drengr.db"]
+    for path in tmp_path.iterdir():
+        assert shell(path, "PRAGMA integrity_check; SELECT count(*) FROM events", "-readonly") == f"ok\n{len(ROWS)}\n"
