@@ -93,6 +93,8 @@ SETTINGS = (
             "a second for its turn and is answered 503.", _between(1, 1000)),
     Setting("DRENGR_BODY_SECONDS", "30", "seconds", "Time a client has to send its headers and, apart from whole "
             "files, its body.", _between(1, 3600)),
+    Setting("DRENGR_LOG", "text", "text or json", "json: every line of the service is one JSON object.",
+            lambda text: _one_of("TEXT", "JSON")(text).lower()),
     Setting("DRENGR_METRICS_TOKEN", "", "text", "Opens /metrics to whoever sends it as a Bearer token; without it "
             "there is no such page.", str.strip),
     Setting("DRENGR_MAX_LINE_BYTES", "8388608", "bytes", "Longest row of an imported file; a longer one is skipped.",

@@ -1,11 +1,14 @@
 """Around the whole application: every answer has a request id, and is counted by door and status (contract 11)."""
 
+import logging
 import re
 import secrets
 import time
 from collections.abc import Callable, Iterable
 from typing import Any
 from wsgiref.types import StartResponse, WSGIEnvironment
+
+from flask import has_request_context, request
 
 from drengr.api.measures import Measures
 
@@ -37,6 +40,16 @@ def door_of_path(path: str) -> str:
 def request_id(sent: str | None) -> str:
     """The id that came with the request when it is 1 to 64 of A-Z a-z 0-9 . _ -, else a new one."""
     return sent if sent and _REQUEST_ID.fullmatch(sent) else secrets.token_hex(8)
+
+
+class WithRequestId(logging.Filter):
+    """Notes on each log record of whose request it tells."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Always true."""
+        if has_request_context() and REQUEST_ID_KEY in request.environ:
+            record.request_id = request.environ[REQUEST_ID_KEY]
+        return True
 
 
 class Edge:

@@ -8,6 +8,7 @@ import os
 from contextlib import suppress
 
 import drengr.api  # noqa: F401 - loaded before the workers fork: they share its memory and are back in 0.1 s, not 0.5
+from drengr.api.measures import MOST_SLOTS, measures
 from drengr.config import BadSetting, read_config
 from drengr.serving.logs import Log, log_configuration
 from drengr.serving.start import announce, room_for, stop_with
@@ -31,7 +32,7 @@ secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
 control_socket_disable = True  # it would be a file in the home directory
 worker_tmp_dir = os.path.dirname(_config["DRENGR_DATABASE"])  # nothing is written anywhere else
-logconfig_dict = log_configuration()
+logconfig_dict = log_configuration(_config["DRENGR_LOG"])
 logger_class = Log
 
 
@@ -41,10 +42,13 @@ def on_starting(server):
 
 
 def pre_fork(server, worker):
-    """Choose the core that fewest of the other workers have; none when there are cores that no worker would use.
+    """Choose the row that the worker counts in, and its core.
 
-    With fewer workers than cores the kernel finds a free one, also when another service runs beside this one.
+    The core is the one that fewest of the other workers have; none when there are cores that no worker would use: then
+    the kernel finds a free one, also when another service runs beside this one.
     """
+    rows = {other.row for other in server.WORKERS.values()}  # those of a configuration before, too
+    worker.row = min(set(range(1, MOST_SLOTS)) - rows)
     worker.core = None
     if hasattr(os, "sched_getaffinity"):  # Linux
         cores = sorted(os.sched_getaffinity(0))
@@ -54,7 +58,8 @@ def pre_fork(server, worker):
 
 
 def post_fork(server, worker):
-    """In the new worker: keep to its core, where that is allowed."""
+    """In the new worker: count in its own row, keep to its core where that is allowed."""
+    measures.use_slot(worker.row)
     if worker.core is not None:
         with suppress(OSError):
             os.sched_setaffinity(0, {worker.core})

@@ -7,6 +7,8 @@ from http import HTTPStatus
 import orjson
 from gunicorn.http import errors
 
+from drengr.api.edge import request_id
+from drengr.api.measures import measures
 from drengr.log import faults
 
 _STATUS = {
@@ -19,12 +21,14 @@ _STATUS = {
 def error_answer(status: int) -> bytes:
     """The whole answer: SDKs read the number in the body, and gunicorn's HTML makes Go's send for ever."""
     phrase = HTTPStatus(status).phrase
+    measures.answered("other", str(status), 0.0)
     body = orjson.dumps({"code": status, "error": phrase.lower()})
     head = (
         f"HTTP/1.1 {status} {phrase}",
         "Connection: close",
         "Content-Type: application/json",
         "Access-Control-Allow-Origin: *",
+        f"X-Request-Id: {request_id(None)}",
         f"Content-Length: {len(body)}",
     )
     return "\r\n".join((*head, "", "")).encode("latin-1") + body
