@@ -14,7 +14,10 @@ from drengr.api.service import EXTENSION
 from tests.conftest import Clock
 from tests.factories import amplitude_event
 
-PATHS = ["/amplitude-ingest", "/amplitude-ingest/2/httpapi", "/amplitude-ingest/batch", "/2/httpapi", "/batch"]
+PATHS = [
+    "/amplitude-ingest", "/amplitude-ingest/2/httpapi", "/amplitude-ingest/batch", "/amplitude-ingest/httpapi",
+    "/2/httpapi", "/batch", "/httpapi",
+]  # fmt: skip
 BOTH_WAYS = [path + end for path in PATHS for end in ("", "/")]
 FEW = settings(
     max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -130,10 +133,55 @@ def test_any_other_method(door, path, method):
 
 
 @FEW
-@given(fields=st.dictionaries(st.sampled_from(["client", "e", "v", "checksum", "x"]), texts, max_size=5))
-def test_any_form(door, fields):
+@given(
+    fields=st.dictionaries(st.sampled_from(["client", "e", "api_key", "event", "v", "x"]), texts, max_size=6),
+    multipart=st.booleans(),
+)
+def test_any_form(door, fields, multipart):
     fields = {name: value.encode("utf-8", "replace") for name, value in fields.items()}
-    assert_answered(door.client.post("/amplitude-ingest", data=fields))
+    content_type = "multipart/form-data" if multipart else None
+    assert_answered(door.client.post("/httpapi", data=fields, content_type=content_type))
+
+
+@FEW
+@given(body=st.binary(max_size=300), boundary=st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=80))
+def test_any_bytes_called_a_multipart_form(door, body, boundary):
+    for each in (body, f"--{boundary}\r\n".encode() + body, f"--{boundary}\r\n".encode() + body + b"\r\n--" + body):
+        answer = door.client.post("/batch", data=each, content_type=f"multipart/form-data; boundary={boundary}")
+        assert assert_answered(answer)["code"] == 400
+
+
+def raw_deflate(body: bytes) -> bytes:
+    packer = zlib.compressobj(wbits=-15)
+    return packer.compress(body) + packer.flush()
+
+
+PACKED = {"gzip": gzip.compress, "zlib": zlib.compress}
+CODINGS = ["gzip", "deflate", "br", "identity", "utf-8", "x-gzip", "zstd"]
+
+
+@FEW
+@given(
+    packings=st.lists(st.sampled_from(list(PACKED)), max_size=3),
+    said=st.lists(st.sampled_from(CODINGS), max_size=3),
+    note=texts,
+)
+def test_a_body_is_read_however_it_is_packed_and_whatever_is_said_of_it(door, packings, said, note):
+    body = json.dumps({"api_key": door.key, "events": [amplitude_event(event_properties={"note": note})]}).encode()
+    for packing in packings:
+        body = PACKED[packing](body)
+    answer = door.client.post("/batch", data=body, headers={"Content-Encoding": ", ".join(said)})
+    assert assert_answered(answer)["code"] == 200
+
+
+@FEW
+@given(said=st.lists(st.sampled_from(CODINGS), max_size=3), note=texts)
+def test_deflate_without_a_header_of_its_own_is_read_where_it_is_called_deflate(door, said, note):
+    body = json.dumps({"api_key": door.key, "events": [amplitude_event(event_properties={"note": note})]}).encode()
+    answer = door.client.post(
+        "/batch", data=raw_deflate(body), headers={"Content-Encoding": ", ".join(["deflate", *said])}
+    )
+    assert assert_answered(answer)["code"] == 200
 
 
 @FEW
