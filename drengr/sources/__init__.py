@@ -7,11 +7,12 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from drengr.events.event import BadRow, Code, Context, Event, Unreadable, event_of
-from drengr.events.properties import CHANGES, SensitiveKeys
+from drengr.events.properties import CHANGES
 from drengr.sources import amplitude, amplitude_http, ga4, generic, mixpanel, posthog
 
 MAX_TOLD_KEYS = 10_000  # different dropped keys of a batch that are told
 MAX_TOLD_KEY = 200  # characters
+_COUNTED_AT_ONCE = 5_000  # counting the dropped keys row by row was an eighth more work
 
 
 SOURCES = {
@@ -114,15 +115,17 @@ def read_batch(rows: Iterable[object], context: Context) -> Mapped:
             continue
         if reading.notes:
             mapped.notes.update(reading.notes)
-        if dropped:
-            if context.names_dropped_keys:
-                _count_keys(dropped, mapped.dropped_keys, context.sensitive)
-            dropped.clear()
+        if len(dropped) > _COUNTED_AT_ONCE or (dropped and not context.names_dropped_keys):
+            _count_keys(dropped, mapped.dropped_keys, context)
+    _count_keys(dropped, mapped.dropped_keys, context)
     return mapped
 
 
-def _count_keys(paths: list[str], counts: Counter[tuple[str, str]], sensitive: SensitiveKeys) -> None:
-    for path in paths:
-        key = path[:MAX_TOLD_KEY], sensitive.word_in(path) or ""
-        if key in counts or len(counts) < MAX_TOLD_KEYS:  # a client that invents keys must not fill the memory
-            counts[key] += 1
+def _count_keys(paths: list[str], counts: Counter[tuple[str, str]], context: Context) -> None:
+    """Empty the list, and count what is in it when that is wanted."""
+    if paths and context.names_dropped_keys:
+        for path, count in Counter(paths).items():
+            key = path[:MAX_TOLD_KEY], context.sensitive.word_in(path) or ""
+            if key in counts or len(counts) < MAX_TOLD_KEYS:  # a client that invents keys must not fill the memory
+                counts[key] += count
+    paths.clear()
