@@ -19,17 +19,24 @@ def open_store(*, must_exist: bool = False, access: Access | None = None) -> Ite
     access  see drengr.store.open_store; default: "read" of what must exist, else "write"
     """
     config = read_config()
-    if must_exist and not os.path.exists(config["DRENGR_DATABASE"]):
-        raise click.UsageError(
-            f"There is no database {config['DRENGR_DATABASE']}; set DRENGR_DATABASE to its path, or make a project"
-            " first: drengr project create NAME"
-        )
+    if must_exist:
+        must_be_there(config["DRENGR_DATABASE"])
     access = access or ("read" if must_exist else "write")
     store = stores.open_store(config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"], access)
     try:
         yield store
     finally:
         store.close()
+
+
+def must_be_there(path: str) -> str:
+    """The path of a database that is there; a usage error (exit code 2) when nothing is."""
+    if not os.path.lexists(path):
+        raise click.UsageError(
+            f"There is no database {path}; set DRENGR_DATABASE to its path, or make a project first:"
+            " drengr project create NAME"
+        )
+    return path
 
 
 def chosen_project(store: Store, name_or_uuid: str | None) -> Project:

@@ -67,7 +67,7 @@ def _findings() -> Iterator[Finding]:
     yield _settings(config)
     yield _service(config)
     try:
-        with open_store(must_exist=True) as store:
+        with open_store(must_exist=True, access="inspect") as store:
             for check in _CHECKS:
                 yield _of_store(check, store)
     except (StoreError, click.UsageError) as error:

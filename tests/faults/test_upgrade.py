@@ -1,0 +1,185 @@
+"""Files of older and newer versions: who upgrades one, who refuses, what is left when killed (contract 7, 8)."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from drengr.cli import main
+from drengr.store import DatabaseError, StoreError, planned_upgrade, upgrade
+from drengr.store.sqlite import SqliteStore, migrate, place
+from tests.admin import event
+from tests.conftest import shared_data
+from tests.faults.clients import batch, post
+from tests.service import Service
+
+PROJECT = "INSERT INTO projects VALUES (1, '00000000-0000-4000-8000-000000000001', 'shop', 1)"
+
+
+@pytest.fixture
+def old_file(tmp_path) -> Path:
+    """A file as the first version made it, with 20,000 events."""
+    path = tmp_path / "events.db"
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript("PRAGMA journal_mode = wal;" + shared_data("schemas", "0001.sql").read_text())
+        connection.execute("CREATE TABLE schema_migration (id INTEGER PRIMARY KEY, name TEXT UNIQUE, applied TEXT)")
+        connection.execute("INSERT INTO schema_migration VALUES (1, '0001_initial', '2026-11-01 00:00:00')")
+        for statement in (
+            PROJECT,
+            "INSERT INTO event_names VALUES (7, 1, 'e')",
+            "INSERT INTO origins VALUES (3, 'ga4', NULL)",
+            "WITH RECURSIVE n (i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n WHERE i < 20000)"
+            " INSERT INTO semantic_events SELECT i, 1, 'id ' || i, 7, 3, 'd', 'u', 5, 1, 2, '{}', '{}', NULL FROM n",
+            "INSERT INTO hour_totals VALUES (1, 0, 7, 20000)",
+            "INSERT INTO day_totals VALUES (1, 0, 7, 20000)",
+        ):
+            connection.execute(statement)
+        connection.commit()
+    return path
+
+
+def drengr(path: Path, *words: str) -> tuple[int, str]:
+    found = CliRunner().invoke(main, words, env={"DRENGR_DATABASE": str(path)})
+    return found.exit_code, found.output
+
+
+def copies(path: Path) -> list[Path]:
+    return sorted(path.parent.glob(path.name + ".before-*"))
+
+
+@pytest.mark.parametrize("words", [("project", "list"), ("key", "list"), ("tail",), ("count", "--since", "7d"),
+                                   ("project", "create", "x")], ids=" ".join)  # fmt: skip
+def test_a_command_does_not_upgrade_the_file(old_file, words):
+    code, said = drengr(old_file, *words)
+    assert code == 1 and "older version of Drengr; start the service or run `drengr db migrate`" in said
+    assert copies(old_file) == []
+    with closing(sqlite3.connect(old_file)) as connection:
+        assert connection.execute("SELECT count(*) FROM schema_migration").fetchone() == (1,)
+
+
+def test_verify_looks_at_an_older_file_as_it_is(old_file):
+    assert drengr(old_file, "verify") == (0, "The file: all right.\nTotals: all right.\n")
+    with closing(sqlite3.connect(old_file)) as connection, connection:
+        connection.execute("DELETE FROM hour_totals")
+    assert drengr(old_file, "verify")[0] == 1
+    code, said = drengr(old_file, "verify", "--repair")
+    assert code == 1 and "older version" in said
+
+
+def test_a_dry_run_says_what_it_takes_and_does_nothing(old_file):
+    code, said = drengr(old_file, "db", "migrate", "--dry-run")
+    assert code == 0 and "MB of room" in said and "about 1 min" in said and "0002_identity" in said
+    assert copies(old_file) == [] and planned_upgrade(str(old_file)) is not None
+
+
+def test_migrate_makes_a_private_copy_and_keeps_every_event(old_file):
+    code, said = drengr(old_file, "db", "migrate")
+    assert code == 0 and said.endswith("Done.\n"), said
+    (copy,) = copies(old_file)
+    assert copy.stat().st_mode & 0o777 == 0o600 and not copy.with_name(copy.name + "-wal").exists()
+    for path in (old_file, copy):
+        with closing(sqlite3.connect(path)) as connection:
+            assert connection.execute("SELECT count(*), min(event_name) FROM events").fetchone() == (20000, "e")
+    assert drengr(old_file, "db", "migrate") == (0, f"{old_file} is up to date.\n")
+    assert drengr(old_file, "verify")[0] == 0
+    assert len(copies(old_file)) == 1
+
+
+def test_without_room_it_refuses_and_changes_nothing(old_file, monkeypatch):
+    monkeypatch.setattr(migrate, "_LEAST_ROOM_BYTES", 1 << 60)
+    before = old_file.read_bytes()
+    with pytest.raises(DatabaseError, match=r"cannot be upgraded: that needs .* MB of room"):
+        upgrade(str(old_file), lambda _text: None)
+    assert old_file.read_bytes() == before and copies(old_file) == []
+
+
+def test_a_copy_of_an_earlier_upgrade_is_not_overwritten(old_file):
+    copy = old_file.with_name(old_file.name + ".before-0002_identity")
+    copy.write_text("of an earlier time")
+    upgrade(str(old_file), lambda _text: None)
+    assert copy.read_text() == "of an earlier time" and len(copies(old_file)) == 2
+
+
+def test_killed_at_many_moments_it_ends_with_every_event(old_file):
+    command = [sys.executable, "-m", "drengr", "db", "migrate"]
+    environment = {**os.environ, "DRENGR_DATABASE": str(old_file)}
+    for tenth in range(3, 9):
+        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
+        try:
+            process.wait(tenth / 10)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+    assert drengr(old_file, "db", "migrate")[0] == 0
+    assert not list(old_file.parent.glob("*.part"))
+    assert drengr(old_file, "verify")[0] == 0
+    with closing(sqlite3.connect(old_file)) as connection:
+        assert connection.execute("SELECT count(*) FROM events").fetchone() == (20000,)
+
+
+# --- beside a running service -----------------------------------------------------------------------------------------
+
+NEXT = 'def up(migrator, db):\n    db.execute_sql("ALTER TABLE projects ADD COLUMN colour TEXT")\n'
+
+
+@pytest.fixture
+def next_version(tmp_path, monkeypatch):
+    """This process is of a version that has one more migration."""
+    folder = tmp_path / "migrations"
+    folder.mkdir()
+    for script in migrate.MIGRATIONS.glob("0*.py"):
+        (folder / script.name).write_text(script.read_text())
+    (folder / "0999_colour.py").write_text(NEXT)
+    monkeypatch.setattr(migrate, "MIGRATIONS", folder)
+    monkeypatch.setattr(migrate, "_PATIENCE_S", 0.2)
+
+
+def send(service: Service, key: str) -> int:
+    return post(service, json.dumps({"api_key": key, "events": batch(1)}).encode()).status
+
+
+def test_a_file_that_a_service_holds_is_not_upgraded(tmp_path, next_version):
+    with Service(tmp_path / "events.db") as service:
+        key = service.project("shop")["publishable_key"]
+        with pytest.raises(DatabaseError, match="in use by another process; stop the service"):
+            upgrade(str(service.database), print)
+        code, said = drengr(service.database, "db", "migrate")
+        assert code == 1 and "stop the service" in said
+        assert send(service, key) == 200 and copies(service.database) == []
+        service.stop()
+        upgrade(str(service.database), print)
+        assert len(copies(service.database)) == 1
+
+
+def test_a_service_whose_file_was_upgraded_all_the_same_stores_nothing(tmp_path, next_version, monkeypatch):
+    with Service(tmp_path / "events.db") as service:
+        key = service.project("shop")["publishable_key"]
+        assert send(service, key) == 200
+        monkeypatch.setattr(place.UseLock, "take", lambda _self, _patience_s: True)  # a file system without locks
+        upgrade(str(service.database), print)
+        assert {send(service, key) for _ in range(6)} == {503}
+        assert not service.is_healthy()
+        assert "was upgraded or put back to another version while in use; restart the service" in service.log_text()
+        assert len(service.events()) == 1
+
+
+def test_a_transaction_that_was_waiting_notices_too(tmp_path, next_version):
+    folder = migrate.MIGRATIONS
+    migrate.MIGRATIONS = Path(migrate.__file__).with_name("migrations")  # of the older version
+    with closing(SqliteStore(str(tmp_path / "events.db"))) as store:
+        store.make_project("shop")
+        migrate.MIGRATIONS = folder
+        with closing(sqlite3.connect(store.database.path)) as newer, newer:
+            newer.execute("ALTER TABLE projects ADD COLUMN colour TEXT")
+            newer.execute("INSERT INTO schema_migration (name, applied) VALUES ('0999_colour', '2026-11-20 00:00:00')")
+        for _ in range(2):
+            with pytest.raises(StoreError, match="restart the service"):
+                store.add(1, [event()])
+        assert store.database.read("SELECT count(*) FROM semantic_events") == [(0,)]
