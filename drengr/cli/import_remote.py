@@ -81,21 +81,20 @@ class RemoteImport:
             yield size or 0
         self._check(*answer.result())
 
-    def _note(self, counts: dict[str, Any]) -> None:
-        imported, skipped = counts.get("imported", 0), counts.get("skipped", 0)
-        duplicates = counts.get("duplicates", 0)
-        notes = Counter({each["note"]: each["rows"] for each in counts.get("notes", [])})
-        self.tally = Tally(
-            imported + skipped + duplicates, imported, skipped, duplicates, counts.get("errors", []), notes
-        )
-        self.files = counts.get("files", 0)
+    def _note(self, line: dict[str, Any]) -> None:
+        if not isinstance(line.get("imported"), int):
+            return  # an error before anything was read, or somebody else's answer
+        imported, skipped, duplicates = line["imported"], line["skipped"], line["duplicates"]
+        notes = Counter({each["note"]: each["rows"] for each in line.get("notes", [])})
+        self.tally = Tally(imported + skipped + duplicates, imported, skipped, duplicates, line["errors"], notes)
+        self.files = line.get("files", 0)
 
     def _check(self, status: int, last: dict[str, Any]) -> None:
         """Raises BrokenFile when it is the file, ConnectionError when another try may help."""
-        code = last.get("code", status)
+        code = last["code"] if isinstance(last.get("code"), int) else status
         if code == 401:
             raise click.UsageError("The service does not know the key in DRENGR_SECRET_KEY; it takes a secret key.")
-        if code == 200 and "imported" in last:
+        if code == 200 and isinstance(last.get("imported"), int):
             return
         reason = f"the service answered {code}: {str(last.get('error', 'no reason given')).rstrip('.')}"
         if code >= 500 or code in _PASSING:

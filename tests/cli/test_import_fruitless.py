@@ -2,7 +2,9 @@
 
 import json
 import os
+import socket
 import sqlite3
+import threading
 from contextlib import closing
 
 import pytest
@@ -158,3 +160,38 @@ def test_a_dry_run_goes_by_the_rules_of_the_service_as_far_as_they_can_be_read(d
     (tmp_path / "events.db").write_bytes(b"not a database" * 1000)
     done = drengr("import", str(file), "--source", "amplitude", "--dry-run")
     assert (done.exit_code, "cannot be read" in done.stderr) == (0, True), done.output
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (200, b"<html>Welcome</html>", 4),
+        (200, b'{"code":"x","imported":"y"}', 4),
+        (404, b'{"code":404,"error":"not found"}', 4),
+        (413, b"<html>Too large</html>", 4),
+        (401, b'{"code":401,"error":"invalid secret key"}', 2),
+        (502, b"<html>Bad gateway</html>", 3),
+        (429, b"", 3),
+        (503, b'{"code":503,"error":"busy","imported":5,"skipped":0,"duplicates":0,"errors":[],"files":1}', 3),
+    ],
+)
+def test_what_stands_in_front_of_a_service_may_say_anything(status, body, code, drengr, tmp_path):
+    file = tmp_path / "a.json"
+    file.write_text(GOOD % 1)
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        answering = threading.Thread(target=_answer, args=(listener, status, body))
+        answering.start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        done = drengr("import", str(file), "--source", "amplitude", "--url", url, DRENGR_SECRET_KEY="drengr_sk_x")
+        answering.join()
+    assert done.exit_code == code, done.output
+    assert isinstance(done.exception, SystemExit)
+
+
+def _answer(listener: socket.socket, status: int, body: bytes) -> None:
+    """One answer, whatever was sent."""
+    connection, _ = listener.accept()
+    with connection:
+        while not connection.recv(65_536).endswith(b"}\n"):
+            pass
+        connection.sendall(b"HTTP/1.1 %d x\r\nContent-Length: %d\r\n\r\n%b" % (status, len(body), body))
