@@ -35,7 +35,7 @@ def posted(body: bytes) -> Posted:
     if "e" in form or "client" in form:  # checksum=…&client=KEY&e=[…]&upload_time=…&v=2, as amplitude-js 8 sends it
         return Posted(form.get("client"), _json_or_none(form.get("e", "")), True)
     if "event" in form or "api_key" in form:  # api_key=KEY&event={…}, as PHP, C# and snippets for HTTP API v1 do
-        return Posted(form.get("api_key"), _as_rows(_json_or_none(form.get("event", ""))), False)
+        return Posted(form.get("api_key"), _as_rows(form.get("event")), False)
     raise NoEvents
 
 
@@ -52,7 +52,9 @@ def _posted_json(body: bytes) -> Posted:
 
 
 def _as_rows(event: object) -> object:
-    """HTTP API v1 takes one event, or an array of them."""
+    """HTTP API v1 takes one event or an array of them, some clients write them as text inside JSON."""
+    if isinstance(event, str):
+        event = _json_or_none(event)
     return [event] if isinstance(event, dict) else event
 
 

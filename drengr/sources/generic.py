@@ -3,7 +3,7 @@
 from drengr.events.event import Context, Reading
 from drengr.events.jsontext import clean_text
 from drengr.events.times import UNITS, epoch_ms
-from drengr.sources.bags import opened
+from drengr.sources.bags import decoded, opened
 
 SOURCE = "generic"
 REQUIRED = ("event_name_field", "timestamp_field", "timestamp_unit", "user_id_field", "anon_id_field")
@@ -38,6 +38,7 @@ def checked_mapping(mapping: object) -> dict[str, str]:
 def reading_of(row: dict[str, object], context: Context) -> Reading:
     """What one row says by the mapping."""
     mapping = context.mapping
+    row = _with_opened_parents(row, mapping)
     notes: list[str] = []
     sent_at = _field(row, mapping["timestamp_field"])
     dedup_field = mapping.get("dedup_id_field")
@@ -63,6 +64,17 @@ def column_kind(header: str, mapping: dict[str, str]) -> str:
     if header in [mapping.get(name) for name in _CONSUMED]:
         return "id"
     return "property" if props_field is None or header.startswith(props_field + ".") else "text"
+
+
+def _with_opened_parents(row: dict[str, object], mapping: dict[str, str]) -> dict[str, object]:
+    """The row, where fields that dot paths lead into may be JSON text (Airbyte's `_airbyte_data.user.id`)."""
+    for name, path in mapping.items():
+        parent, dot, _ = path.partition(".")
+        if dot and name.endswith("_field") and isinstance(row.get(parent), str) and path not in row:
+            inner = decoded(row[parent])
+            if isinstance(inner, dict):
+                row = row | {parent: inner}
+    return row
 
 
 def _field(row: dict[str, object], path: str) -> object:

@@ -11,7 +11,7 @@ from tests.factories import amplitude_event
 BAD_KEY = {"code": 400, "error": "invalid api_key", "missing_field": "api_key"}
 BAD_EVENTS = {"code": 400, "error": "missing or invalid events array", "missing_field": "events"}
 PATHS = ["/httpapi", "/amplitude-ingest/httpapi", "/amplitude-ingest", "/2/httpapi", "/batch", "/httpapi/"]
-ONE = {"object": lambda event: event, "array": lambda event: [event]}
+ONE = {"object": lambda event: event, "array": lambda event: [event], "text": lambda event: json.dumps([event])}
 
 
 def multipart(fields: dict[str, str], boundary: str = "XX--YY") -> bytes:

@@ -15,7 +15,7 @@ from drengr.sources import READERS, SOURCES, read_batch
 from drengr.sources.guess import guess_cause
 from tests.conftest import NOW_MS
 
-SOME = settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+SOME = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 MAPPING = {
     "event_name_field": "event", "timestamp_field": "time", "timestamp_unit": "seconds", "user_id_field": "user.id",
     "anon_id_field": "distinct_id", "props_field": "properties",

@@ -492,6 +492,19 @@ def test_every_record_of_ga4_may_be_json_text():
     }  # fmt: skip
 
 
+def test_a_mapping_reads_fields_inside_json_text():
+    inner = {"type": "Bought", "at": AT_MS, "who": {"uid": "u1", "did": "d1"}, "props": json.dumps(PROPS), "x": "y"}
+    paths = {name: f"data.{path}" for name, path in MAPPING.items() if name != "timestamp_unit"}
+    paths |= {"user_id_field": "data.who.uid", "anon_id_field": "data.who.did"}
+    for text in (json.dumps(inner), json.dumps(json.dumps(inner)), inner):
+        row = {"data": text, "other": 1}
+        found = event("generic", row, **paths, props_field="data.props")
+        assert (found.install_id, found.external_id, measures(found)) == ("d1", "u1", {"price": 3})
+        assert dims(event("generic", row, **paths))["data.x"] == "y"
+        assert row["data"] == text
+    assert reason("generic", {"data": "no JSON"}, **paths) == "missing event name"
+
+
 def test_sensitive_keys_are_dropped_from_a_bag_of_text_too():
     assert dims(event("amplitude", amplitude(event_properties='{"email":"a@b","plan":"x"}'))) == {
         "plan": "x", "_source_event_name": "Bought",
