@@ -83,7 +83,7 @@ class Mapped(NamedTuple):
     @property
     def problems(self) -> Counter[tuple[str, str]]:
         """The same by (word, event name); of many in one batch, names are not told apart."""
-        named = Counter((row.code, row.event_name) for row in self.skipped[:MOST_NAMED])
+        named: Counter[tuple[str, str]] = Counter((row.code, row.event_name) for row in self.skipped[:MOST_NAMED])
         named.update((row.code, "") for row in self.skipped[MOST_NAMED:])
         return named
 
