@@ -86,8 +86,9 @@ def _bring_up_to_date(path: str, say: Say) -> None:
             f" and {planned.free_bytes / 1e6:,.0f} MB are free."
         )
     say(f"The file as it was is {_back_up(path, planned.steps[0], say)}.")
-    with _peewee(path) as database:
-        for step in planned.steps:
+    database = _peewee(path)
+    with database.connection_context():
+        for step in planned.steps:  # each in a transaction of its own
             Runner(database, str(MIGRATIONS)).up(step)
             say(f"{step} is done.")
 
@@ -124,7 +125,8 @@ def _make(path: str) -> None:
         connection.execute("PRAGMA journal_mode = wal")
         if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             connection.executescript(f"BEGIN IMMEDIATE; {schema_sql()} COMMIT;")
-    with _peewee(path) as database:
+    database = _peewee(path)
+    with database.connection_context():
         Runner(database, str(MIGRATIONS)).fake()
 
 
