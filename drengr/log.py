@@ -1,7 +1,17 @@
-"""A log that does not grow with the number of clients: one line a second about a fault, and how many it stands for."""
+"""What is told to operators: a log that does not grow with the number of clients, and lines that fail nothing.
+
+A fault is one line a second, and how many it stands for. Text of strangers is shown harmlessly, and output that cannot
+be written stops nothing (contract 7).
+"""
 
 import logging
+import os
+import sys
 import time
+from contextlib import suppress
+from typing import TextIO
+
+_PLAIN = str.maketrans({"…": "...", "·": "-"})  # ours, for a terminal of ASCII
 
 
 class OneASecond(logging.Filter):
@@ -44,3 +54,36 @@ def _escape(character: str) -> str:
     if "\udc80" <= character <= "\udcff":  # a byte that could not be decoded
         return f"\\x{ord(character) - 0xDC00:02x}"
     return character.encode("ascii", "backslashreplace").decode() if character > "\x7f" else f"\\x{ord(character):02x}"
+
+
+def say(text: str, *, err: bool = False, end: str = "\n") -> bool:
+    """Print the text at once; a full disk, a closed pipe or a terminal of ASCII changes nothing of the work.
+
+    False when it could not be written.
+    """
+    stream = sys.stderr if err else sys.stdout
+    if stream is None:  # closed before we began: `>&-`
+        return False
+    try:
+        put(stream, text + end)
+    except (OSError, ValueError):
+        turn_off(stream)
+        return False
+    return True
+
+
+def put(stream: TextIO, text: str) -> None:
+    """Write at once; a character that the stream does not know stands as its escape. Raises OSError, ValueError."""
+    encoding = getattr(stream, "encoding", None) or "utf-8"
+    if encoding.lower() not in ("utf-8", "utf8"):
+        text = text.translate(_PLAIN)
+    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
+    stream.flush()
+
+
+def turn_off(stream: TextIO) -> None:
+    """Let the rest go nowhere: Python writes what is left at the end, and would change the exit code if it cannot."""
+    with suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

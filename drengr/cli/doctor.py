@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from glob import escape, glob
 from typing import NamedTuple
 
 import click
@@ -197,9 +198,11 @@ _CHECKS = (
 
 
 def _keys_file(config: Config) -> Finding:
-    path = os.path.join(os.path.dirname(config["DRENGR_DATABASE"]), "drengr-keys.json")
-    if os.path.exists(path):
-        return Finding("keys_file", "warn", f"{path} still holds keys.", "Put them somewhere safe, then delete it.")
+    folder = os.path.dirname(config["DRENGR_DATABASE"])
+    paths = sorted(glob(os.path.join(escape(folder), "drengr-keys*.json")))
+    if paths:
+        names = ", ".join(paths)
+        return Finding("keys_file", "warn", f"{names} still holds keys.", "Put them somewhere safe, then delete it.")
     return Finding("keys_file", "ok", "No file holds keys.")
 
 

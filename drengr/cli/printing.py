@@ -2,36 +2,21 @@
 (contract 7).
 """
 
-import os
 import sys
 from collections.abc import Callable
-from contextlib import suppress
 from typing import TextIO
 
 import click
 
-from drengr.log import shown
+from drengr.log import put, say, shown, turn_off
 
 __all__ = [
     "OutputLost", "answer", "can_print", "check_output", "say", "show_once", "shown",
 ]  # fmt: skip
 
-_PLAIN = str.maketrans({"…": "...", "·": "-"})  # ours, for a terminal of ASCII
-
 
 class OutputLost(click.ClickException):
     """Nobody can read what was to be printed: a full disk, a closed output, a pipe without a reader."""
-
-
-def say(text: str, *, err: bool = False, end: str = "\n") -> None:
-    """Print the text at once; a full disk, a closed pipe or a terminal of ASCII changes nothing of the work."""
-    stream = sys.stderr if err else sys.stdout
-    if stream is None:  # closed before we began: `>&-`
-        return
-    try:
-        _write(stream, text + end)
-    except (OSError, ValueError):
-        _turn_off(stream)
 
 
 def answer(text: str) -> None:
@@ -41,9 +26,9 @@ def answer(text: str) -> None:
     Raises  OutputLost when it cannot be written for any other reason
     """
     try:
-        _write(_output(), text + "\n")
+        put(_output(), text + "\n")
     except BrokenPipeError:
-        _turn_off(sys.stdout)
+        turn_off(sys.stdout)
         raise SystemExit(0) from None
     except OSError as error:
         raise _lost(error) from None
@@ -61,7 +46,7 @@ def show_once(text: str, take_back: Callable[[], object], told: str) -> None:
     Raises  OutputLost; `told` says what became of the key
     """
     try:
-        _write(_output(), text + "\n")
+        put(_output(), text + "\n")
     except OSError as error:
         take_back()
         raise _lost(error, f" {told}") from None
@@ -82,23 +67,7 @@ def _output() -> TextIO:
     return sys.stdout
 
 
-def _write(stream: TextIO, text: str) -> None:
-    encoding = getattr(stream, "encoding", None) or "utf-8"
-    if encoding.lower() not in ("utf-8", "utf8"):
-        text = text.translate(_PLAIN)
-    stream.write(text.encode(encoding, "backslashreplace").decode(encoding))
-    stream.flush()
-
-
 def _lost(error: OSError, more: str = "") -> OutputLost:
     if sys.stdout is not None:
-        _turn_off(sys.stdout)
+        turn_off(sys.stdout)
     return OutputLost(f"The output could not be written: {error.strerror or error}.{more}")
-
-
-def _turn_off(stream: TextIO) -> None:
-    """Let the rest go nowhere: Python writes what is left at the end, and would change the exit code if it cannot."""
-    with suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)

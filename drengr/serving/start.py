@@ -1,6 +1,5 @@
 """Run the service: check what can be checked before the first request, say what the operator needs, start gunicorn."""
 
-import json
 import os
 import resource
 import socket
@@ -9,34 +8,18 @@ from typing import NoReturn
 
 from drengr import __version__
 from drengr.config import BadSetting, Config, read_config, rules_of, unknown_settings
-from drengr.store import NewProject, StoreError, open_store
+from drengr.log import say, shown
+from drengr.serving.first_keys import remind_of_keys, show_keys
+from drengr.store import NewProject, Store, StoreError, open_store
 
 EXIT_CANNOT_START = 3
 _FILES_OF_A_THREAD = 3  # its reading connection: the database, its -wal and its -shm
 _FILES_OF_A_WORKER = 32
 
-_WELCOME = """
-A project named "default" was made. Its keys are shown this once:
-
-  project id       {project_id}
-  publishable key  {publishable_key}   (sends events; goes into apps)
-  secret key       {secret_key}   (imports and reads; keep it on your servers)
-
-Store a first event:
-
-  curl {url}/amplitude-ingest -d '{{"api_key":"{publishable_key}","events":[{{"event_type":"hello","user_id":"me"}}]}}'
-
-Point an Amplitude SDK here:
-
-  Python   Amplitude("{publishable_key}", Config(server_url="{url}/amplitude-ingest"))
-  Node     init("{publishable_key}", {{ serverUrl: "{url}/amplitude-ingest" }})
-  Browser  amplitude.init("{publishable_key}", {{ serverUrl: "{url}/amplitude-ingest",
-                          remoteConfig: {{ fetchRemoteConfig: false }} }})
-"""
-
 
 def serve() -> NoReturn:
     """Become gunicorn, with the settings of drengr.serving.gunicorn_settings. Ends the process when it cannot start."""
+    _open_closed_streams()
     try:
         config = read_config()
         if "LISTEN_FDS" not in os.environ:  # else systemd holds the port, and hands it to gunicorn
@@ -50,15 +33,23 @@ def serve() -> NoReturn:
     # glibc gives every few threads a heap of their own and keeps what they freed: 64 bodies of 1 MiB left 274 MiB
     # behind them, with two heaps 181.
     os.environ.setdefault("MALLOC_ARENA_MAX", "2")
-    sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, *arguments])
+
+
+def _open_closed_streams() -> None:
+    """Let streams that were closed before the start (`>&-`) lead nowhere: no file of ours may get their numbers."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
 
 
 def announce(config: Config) -> None:
     """Print version, database and address, and do what a first start does."""
     for name in unknown_settings(os.environ):
-        print(f"Warning: {name} is no setting of Drengr; see the table of settings in the README.", file=sys.stderr)
-    print(f"Drengr {__version__} · database {config['DRENGR_DATABASE']} · {_url(config)}", flush=True)
+        say(f"Warning: {shown(name)} is no setting of Drengr; see the table of settings.", err=True)
+    say(f"Drengr {__version__} · database {shown(config['DRENGR_DATABASE'])} · {_url(config)}")
     first_start(config)
 
 
@@ -71,11 +62,14 @@ def first_start(config: Config) -> None:
         store = open_store(config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"], "upgrade")
         made = store.make_default_project()
         store.save_rules(rules_of(config))  # for the commands, whose environment may be another
+        folder = os.path.dirname(config["DRENGR_DATABASE"])
+        if made is not None:
+            _show_keys(store, made, _url(config), folder)
+        else:
+            remind_of_keys((project.uuid for project in store.projects()), folder)
         store.close()
     except StoreError as error:
         stop_with(str(error))
-    if made is not None:
-        _show_keys(made, _url(config), config["DRENGR_DATABASE"])
 
 
 def room_for(connections: int, threads: int) -> tuple[int, int]:
@@ -99,21 +93,22 @@ def room_for(connections: int, threads: int) -> tuple[int, int]:
 
 def stop_with(sentence: str) -> NoReturn:
     """End the process with one sentence and no traceback."""
-    print(f"drengr: {sentence}", file=sys.stderr, flush=True)
+    say(f"drengr: {sentence}", err=True)
     # gunicorn turns SystemExit in its hooks into a clean stop, exit code kept.
     raise SystemExit(EXIT_CANNOT_START)
 
 
-def _show_keys(made: NewProject, url: str, database_path: str) -> None:
-    print(_WELCOME.format(url=url, **made._asdict()), flush=True)
-    if sys.stdout.isatty():
-        return
-    # Nobody may be looking, and a log may be rotated away: keep the keys where only the owner can read them.
-    path = os.path.join(os.path.dirname(database_path), "drengr-keys.json")
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        json.dump(made._asdict(), file, indent=2)
-    print(f"The keys are also in {path} (mode 600). Delete it once they are somewhere safe.", flush=True)
+def _show_keys(store: Store, made: NewProject, url: str, folder: str) -> None:
+    try:
+        show_keys(made, url, folder)
+    except OSError as error:
+        for key in (made.publishable_key, made.secret_key):
+            store.revoke_key(key)
+        say(
+            f"drengr: the first keys could not be kept in {folder} ({error.strerror}) and were revoked, for nobody may"
+            " have seen them; make new ones: drengr key create default --kind secret (and publishable).",
+            err=True,
+        )
 
 
 def _url(config: Config) -> str:

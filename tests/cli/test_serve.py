@@ -160,6 +160,51 @@ def test_on_a_terminal_the_keys_are_shown_and_no_file_is_written(folder):
     assert not (folder / "drengr-keys.json").exists()
 
 
+@pytest.mark.parametrize("output", ["> /dev/full", ">&-", ">&- 2>&- <&-", "| head -1 >&2"])
+def test_output_that_nobody_reads_stops_no_service_and_hides_no_key(folder, output):
+    """`drengr serve | head -1` made keys that nobody saw, and the next start said nothing of them."""
+    port = free_port()
+    command = f"exec {shlex.join(SERVE)} {output}"
+    process = subprocess.Popen(
+        ["bash", "-c", command], cwd=folder, env=environment(folder, PORT=str(port)), start_new_session=True,
+        stderr=subprocess.DEVNULL,
+    )  # fmt: skip
+    try:
+        wait_for_answer(f"http://127.0.0.1:{port}")
+        keys = json.loads((folder / "drengr-keys.json").read_text())
+        assert post(f"http://127.0.0.1:{port}/batch", event(keys["publishable_key"]))[0] == 200
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(30)
+    with running(SERVE, folder):
+        assert f"The keys of the first start are in {folder / 'drengr-keys.json'}" in output_of(folder)
+
+
+def wait_for_answer(url: str) -> None:
+    for _ in range(600):
+        try:
+            assert get(url + "/healthz") == {"status": "ok"}
+            return
+        except urllib.error.URLError:
+            time.sleep(0.05)
+    raise AssertionError("no answer")
+
+
+def test_a_terminal_of_ascii_starts_the_service(folder):
+    with running(SERVE, folder, PYTHONIOENCODING="ascii:strict"):
+        assert f"Drengr {__version__} - database" in output_of(folder)
+
+
+def test_two_databases_in_one_folder_keep_their_own_keys(folder):
+    (folder / "drengr-keys.json").write_text("{}")
+    (folder / "drengr-keys.json").chmod(0o644)
+    with running(SERVE, folder):
+        assert str(folder / "drengr-keys-2.json") in output_of(folder)
+    kept = folder / "drengr-keys-2.json"
+    assert "secret_key" in json.loads(kept.read_text()) and stat.S_IMODE(kept.stat().st_mode) == 0o600
+    assert (folder / "drengr-keys.json").read_text() == "{}"
+
+
 def wait_for_children(process: subprocess.Popen, count: int) -> None:
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     for _ in range(200):
