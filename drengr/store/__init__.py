@@ -191,7 +191,7 @@ def planned_upgrade(location: str) -> Upgrade | None:
     return planned(location)
 
 
-def upgrade(location: str, say: Callable[[str], None]) -> None:
+def upgrade(location: str, say: Callable[[str], object]) -> None:
     """Bring an older database up to date, and tell each step. Raises StoreError."""
     from drengr.store.sqlite import upgrade as bring_up_to_date
 

@@ -232,7 +232,7 @@ def planned_upgrade(path: str) -> Upgrade | None:
 
 
 @_verb
-def upgrade(path: str, say: Callable[[str], None]) -> None:
+def upgrade(path: str, say: Callable[[str], object]) -> None:
     """See drengr.store.upgrade."""
     real = place.resolved(path)
     with place.in_plain_words(real), closing(place.UseLock(real)) as lock:

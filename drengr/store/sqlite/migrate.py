@@ -28,7 +28,7 @@ _PAGES_A_STEP = 2500  # 10 MB
 
 _log = logging.getLogger("drengr.database")
 
-Say = Callable[[str], None]
+Say = Callable[[str], object]
 
 
 def make_ready(path: str, lock: UseLock, access: Access, say: Say | None = None) -> bool:
