@@ -132,11 +132,11 @@ def _without_depth(text: str) -> str:
 
 def is_integer(value: object) -> TypeGuard[int]:
     """Whether the value is a number that stays an exact integer (a boolean is none)."""
-    return isinstance(value, int) and not isinstance(value, bool) and abs(value) <= LARGEST_INTEGER
+    return type(value) is int and -LARGEST_INTEGER <= value <= LARGEST_INTEGER
 
 
 def is_measure(value: object) -> TypeGuard[int | float]:
     """Whether contract 3.2 calls the value a number: no boolean, no numeric text, nothing infinite or too large."""
-    if isinstance(value, float):
+    if type(value) is float:
         return math.isfinite(value)
-    return is_integer(value)
+    return type(value) is int and -LARGEST_INTEGER <= value <= LARGEST_INTEGER
