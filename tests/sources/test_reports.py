@@ -14,12 +14,12 @@ REPORTS = Path(__file__).parents[1] / "data" / "reports"
 def imports(client, tenant):
     """Import a report's file; (imported, skipped, duplicates)."""
 
-    def run(name: str, source: str) -> tuple[int, int, int]:
+    def run(name: str, source: str, **query: str) -> tuple[int, int, int]:
         answer = client.post(
             "/import-events",
             data=(REPORTS / name).read_bytes(),
             headers=tenant.bearer,
-            query_string={"source": source},
+            query_string={"source": source} | query,
             content_type="text/csv" if name.endswith(".csv") else None,
         )
         assert answer.status_code == 200, answer.json
@@ -68,3 +68,9 @@ def test_ga4_keeps_user_properties_and_ecommerce(imports, rows):
     assert properties(rows()[0]) == {
         "page": "/x", "n": 7, "user.tier": "gold", "ecommerce.purchase_revenue": 7.0, "ecommerce.transaction_id": "t1",
     }  # fmt: skip
+
+
+def test_mixpanel_seconds_of_a_project_that_wrote_its_own_time(imports, rows):
+    assert imports("38-mixpanel-local-time.ndjson", "mixpanel", time_zone="America/Los_Angeles") == (1, 0, 0)
+    assert rows()[0]["occurred_at"] == 1_655_308_800_000  # 2022-06-15T16:00:00Z, 09:00 there
+    assert imports("38-mixpanel-local-time.ndjson", "mixpanel") == (0, 0, 1)
