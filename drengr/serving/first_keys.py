@@ -8,6 +8,7 @@ from contextlib import suppress
 from glob import escape, glob
 
 from drengr.log import say
+from drengr.serving.logs import is_json_wanted, tell
 from drengr.store import NewProject
 
 _WELCOME = """
@@ -35,12 +36,12 @@ def show_keys(made: NewProject, url: str, folder: str) -> None:
 
     Raises  OSError when they could not be kept: nobody may have seen them
     """
-    is_printed = say(_WELCOME.format(url=url, **made._asdict()))
-    if is_printed and sys.stdout.isatty():
+    # A log of JSON is kept for long, and by others: no line of it holds a key.
+    if not is_json_wanted() and say(_WELCOME.format(url=url, **made._asdict())) and sys.stdout.isatty():
         return
     # Nobody may be looking, and a log may be rotated away.
     path = _kept(made, folder)
-    say(f"The keys are also in {path} (mode 600). Delete it once they are somewhere safe.")
+    tell(f"The keys of the first project are in {path} (mode 600). Delete it once they are somewhere safe.")
 
 
 def remind_of_keys(project_ids: Iterable[str], folder: str) -> None:
@@ -49,7 +50,7 @@ def remind_of_keys(project_ids: Iterable[str], folder: str) -> None:
     for path in sorted(glob(os.path.join(escape(folder), "drengr-keys*.json"))):
         with suppress(OSError, ValueError, TypeError, KeyError), open(path, encoding="utf-8") as file:
             if json.load(file)["project_id"] in known:
-                say(f"The keys of the first start are in {path}. Delete it once they are somewhere safe.")
+                tell(f"The keys of the first start are in {path}. Delete it once they are somewhere safe.")
 
 
 def _kept(made: NewProject, folder: str) -> str:

@@ -2,12 +2,14 @@
 
 import json
 import logging
+import os
 import traceback
 from datetime import UTC, datetime
 
 from gunicorn.glogging import Logger
 
 from drengr.api.edge import WithRequestId
+from drengr.log import say
 
 
 class LineFormatter(logging.Formatter):
@@ -33,6 +35,19 @@ class JsonFormatter(LineFormatter):
             "message": record.getMessage() + (f": {self.formatException(record.exc_info)}" if record.exc_info else ""),
         }
         return json.dumps(shown | {name: getattr(record, name) for name in _FIELDS if hasattr(record, name)})
+
+
+def is_json_wanted() -> bool:
+    """Whether DRENGR_LOG says so. Asked of the environment: it counts too when another setting cannot be used."""
+    return os.environ.get("DRENGR_LOG", "").strip().lower() == "json"
+
+
+def tell(text: str, *, err: bool = False) -> None:
+    """Print a line for the operator, as the log is wished."""
+    if is_json_wanted():
+        record = logging.LogRecord("drengr", logging.WARNING if err else logging.INFO, "", 0, text, None, None)
+        text = JsonFormatter().format(record)
+    say(text, err=err)
 
 
 class Log(Logger):

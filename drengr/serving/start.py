@@ -8,8 +8,9 @@ from typing import NoReturn
 
 from drengr import __version__
 from drengr.config import BadSetting, Config, read_config, rules_of, unknown_settings
-from drengr.log import say, shown
+from drengr.log import shown
 from drengr.serving.first_keys import remind_of_keys, show_keys
+from drengr.serving.logs import tell
 from drengr.store import NewProject, Store, StoreError, open_store
 
 EXIT_CANNOT_START = 3
@@ -48,8 +49,8 @@ def _open_closed_streams() -> None:
 def announce(config: Config) -> None:
     """Print version, database and address, and do what a first start does."""
     for name in unknown_settings(os.environ):
-        say(f"Warning: {shown(name)} is no setting of Drengr; see the table of settings.", err=True)
-    say(f"Drengr {__version__} · database {shown(config['DRENGR_DATABASE'])} · {_url(config)}")
+        tell(f"Warning: {shown(name)} is no setting of Drengr; see the table of settings.", err=True)
+    tell(f"Drengr {__version__} · database {shown(config['DRENGR_DATABASE'])} · {_url(config)}")
     first_start(config)
 
 
@@ -93,7 +94,7 @@ def room_for(connections: int, threads: int) -> tuple[int, int]:
 
 def stop_with(sentence: str) -> NoReturn:
     """End the process with one sentence and no traceback."""
-    say(f"drengr: {sentence}", err=True)
+    tell(f"drengr: {sentence}", err=True)
     # gunicorn turns SystemExit in its hooks into a clean stop, exit code kept.
     raise SystemExit(EXIT_CANNOT_START)
 
@@ -104,7 +105,7 @@ def _show_keys(store: Store, made: NewProject, url: str, folder: str) -> None:
     except OSError as error:
         for key in (made.publishable_key, made.secret_key):
             store.revoke_key(key)
-        say(
+        tell(
             f"drengr: the first keys could not be kept in {folder} ({error.strerror}) and were revoked, for nobody may"
             " have seen them; make new ones: drengr key create default --kind secret (and publishable).",
             err=True,

@@ -1,5 +1,6 @@
 """/metrics of a running service: every worker's counts in one answer, which never goes back: contract 11."""
 
+import json
 import os
 import re
 import signal
@@ -84,3 +85,16 @@ def test_refusals_are_in_the_ledger_within_seconds_and_at_once_when_it_stops(tmp
     assert service.stop() == 0
     with closing(sqlite3.connect(service.database)) as connection:
         assert connection.execute("SELECT sum(refused) FROM ledger WHERE project = '-'").fetchone() == (3,)
+
+
+def test_every_line_of_a_json_log_is_an_object(tmp_path):
+    service = Service(tmp_path / "events.db", DRENGR_LOG="json").start()
+    refused(service, 2)
+    subprocess.run(["curl", "-s", "-H", "Transfer-Encoding: evil\x1b", "-d", "x", service.url + "/batch"], check=False)
+    time.sleep(2)
+    assert service.stop() == 0
+    assert "drengr_sk_" not in service.log_text()
+    lines = [json.loads(line) for line in service.log_text().splitlines()]
+    assert all({"time", "level", "message"} <= set(line) for line in lines)
+    (told,) = [line for line in lines if line.get("reason") == "bad_key"]
+    assert (told["door"], told["count"], told["project"]) == ("acceptor", 2, "-")
