@@ -72,6 +72,14 @@ def name_meant(door: AdminDoor, name: str) -> str:
     return stored
 
 
+def tell_near(door: AdminDoor, name: str) -> None:
+    """Name the events that look like one of which nothing was found: most likely it was misspelt."""
+    near = door.names_near(name)
+    if near:
+        names = ", ".join(shown(each) for each in near)
+        say(f'Nothing was found of "{shown(name)}". Names that look like it: {names}', err=True)
+
+
 def _remote(url: str, project: str | None) -> RemoteDoor:
     key = os.environ.get("DRENGR_SECRET_KEY", "").strip()
     if not key:

@@ -5,8 +5,8 @@ import shutil
 
 import click
 
-from drengr.cli.asking import AdminDoor, Text, name_meant, opened_door, project_option, url_option
-from drengr.cli.printing import answer, can_print, say, shown
+from drengr.cli.asking import Text, name_meant, opened_door, project_option, tell_near, url_option
+from drengr.cli.printing import answer, can_print, shown
 from drengr.cli.times import Moment
 
 _WIDEST_KEY = 40
@@ -40,20 +40,13 @@ def command(
             words["event_name"] = name_meant(door, event_name)
         counted = door.count({name: word for name, word in words.items() if word is not None})
         if event_name is not None and not counted["total"]:
-            _tell_near(door, event_name)
+            tell_near(door, words["event_name"] or event_name)
     if as_json:
         answer(json.dumps(counted))
         return
     for line in _table(counted.get("buckets") or [], shutil.get_terminal_size().columns):
         answer(line)
     answer(f"{counted['total']:,} events")
-
-
-def _tell_near(door: AdminDoor, name: str) -> None:
-    near = door.names_near(name)
-    if near:
-        names = ", ".join(shown(each) for each in near)
-        say(f'Nothing is counted for "{shown(name)}". Names that look like it: {names}', err=True)
 
 
 def _table(buckets: list[dict], columns: int) -> list[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import click
 
 from drengr.admin.questions import MAX_LIMIT
-from drengr.cli.asking import Text, name_meant, opened_door, project_option, url_option
+from drengr.cli.asking import Text, name_meant, opened_door, project_option, tell_near, url_option
 from drengr.cli.printing import answer, shown
 from drengr.cli.times import Moment
 
@@ -44,6 +44,8 @@ def command(
             asked["event_name"] = name_meant(door, event_name)
         arrivals = door.arrivals(asked) if follow else None
         rows = door.page({**asked, "since": since, "limit": str(lines)})["data"]
+        if event_name is not None and not rows:
+            tell_near(door, asked["event_name"])
         _print(reversed(rows), as_json)
         printed = {row["id"] for row in rows}
         if arrivals is None:

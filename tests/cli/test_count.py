@@ -67,8 +67,9 @@ def test_a_name_is_looked_up_as_people_write_it(count, store, tenant):
 
 def test_a_name_that_is_nearly_one_is_told(count, store, tenant):
     store.add(tenant.project.id, [event(event_name="order_completed")])
-    missed = count("--event-name", "order_complete")
-    assert missed.stdout == "0 events\n" and "order_completed" in missed.stderr
+    for misspelt in ("order_complete", "Ordr Completed"):
+        missed = count("--event-name", misspelt)
+        assert missed.stdout == "0 events\n" and "order_completed" in missed.stderr
 
 
 def test_json_is_what_the_api_answers(count, client, tenant):

@@ -178,6 +178,8 @@ def test_a_name_is_looked_up_as_people_write_it(run, put):
     put(event(event_name="order_completed"))
     found = run("tail", *SINCE, "--event-name", "Order Completed")
     assert found.stdout.count("\n") == 1 and "order_completed" in found.stderr
+    missed = run("tail", *SINCE, "--event-name", "Ordr Completed")
+    assert missed.stdout == "" and "order_completed" in missed.stderr
 
 
 @pytest.mark.parametrize(
