@@ -188,8 +188,5 @@ class Import:
         if not self.tally.rows:
             raise Fruitless("there is not a single row in it")
         if self.tally.skipped == self.tally.rows:
-            raise Fruitless(f"not one of its {self.tally.rows:,} rows is an event" + _clause(self._guess))
-
-
-def _clause(guess: str | None) -> str:
-    return f": {guess}" if guess else ""
+            why = f": {self._guess}" if self._guess else f", for example {self.tally.reasons[0]}"
+            raise Fruitless(f"not one of its {self.tally.rows:,} rows is an event{why}")

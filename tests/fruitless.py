@@ -55,7 +55,9 @@ FRUITLESS = {
     "an error answer over lines": Fruitless(
         b'{\n  "error": {\n    "code": 429\n  }\n}\n', ("not one of its 1 rows", "`error`"), skipped=1
     ),
-    "text for people": Fruitless(b"# Title\n\nSome words.\nMore words.\n", ("not one of its 3 rows",), skipped=3),
+    "text for people": Fruitless(
+        b"# Title\n\nSome words.\nMore words.\n", ("not one of its 3 rows", "not readable as JSON"), skipped=3
+    ),
     "another vendor's rows": Fruitless(
         "".join(_MIXPANEL % number for number in range(30)).encode(),
         ("not one of its 30 rows", "not of source amplitude", "look like mixpanel"),
