@@ -2,6 +2,8 @@
 
 import os
 import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from drengr.store.errors import DatabaseError
 from drengr.store.results import Access, Project
@@ -39,7 +41,7 @@ class Database:
             self.close()
             raise
 
-    def read(self, sql: str, parameters: tuple[object, ...] = ()) -> list[tuple]:
+    def read(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[tuple[Any, ...]]:
         """All rows of a query, on this thread's own connection."""
         return self.reading_connection().execute(sql, parameters).fetchall()
 

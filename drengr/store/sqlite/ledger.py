@@ -28,8 +28,8 @@ ON CONFLICT (project_id, door, reason, event_name, sdk, sdk_version, key_hint) D
 """
 _MOST_PROBLEMS = 200  # of a project, and of no project
 _FORGET_PROBLEMS = """
-DELETE FROM problems WHERE project_id = ?1 AND rowid NOT IN (
-  SELECT rowid FROM problems WHERE project_id = ?1 ORDER BY last_at DESC, rowid DESC LIMIT ?2)
+DELETE FROM problems WHERE project_id = :project_id AND rowid NOT IN (
+  SELECT rowid FROM problems WHERE project_id = :project_id ORDER BY last_at DESC, rowid DESC LIMIT :most)
 """
 
 
@@ -46,7 +46,7 @@ def note(
     seen = [problem for problem in problems if problem.project_id in known]
     connection.executemany(_ADD_PROBLEM, seen)
     for project_id in {problem.project_id for problem in seen}:
-        connection.execute(_FORGET_PROBLEMS, (project_id, _MOST_PROBLEMS))
+        connection.execute(_FORGET_PROBLEMS, {"project_id": project_id, "most": _MOST_PROBLEMS})
 
 
 def days(database: Database, project_id: int | None, first_day: int, last_day: int) -> list[LedgerDay]:
@@ -77,8 +77,8 @@ FROM semantic_events AS e JOIN origins AS o ON o.id = e.origin_id
 WHERE {{newer}} GROUP BY 1, 2, 3
 """
 # Row numbers follow the order of storing: the events of some last days are behind the first one of those days.
-_FIRST_OF_DAYS = "ifnull((SELECT min(first_id) FROM ledger_days WHERE day >= ?1), 0)"
-_NEWER = f"e.id >= {_FIRST_OF_DAYS} AND e.received_at >= ?1 * {DAY_MS}"
+_FIRST_OF_DAYS = "ifnull((SELECT min(first_id) FROM ledger_days WHERE day >= :first_day), 0)"
+_NEWER = f"e.id >= {_FIRST_OF_DAYS} AND e.received_at >= :first_day * {DAY_MS}"
 _DROPS = " + ".join(f"l.dropped_{reason}" for reason in DROPPED)
 _REMOVALS = " + ".join(f"l.removed_{how}" for how in REMOVED)
 _WRONG = f"""
@@ -86,7 +86,7 @@ WITH c AS ({_COUNTED.format(newer=_NEWER)})
 SELECT l.project_id, p.name, l.day, l.door, l.stored - ({_REMOVALS}), ifnull(c.events, 0),
   l.received, l.stored + l.duplicates + ({_DROPS})
 FROM ledger_days AS l LEFT JOIN c USING (project_id, day, door) LEFT JOIN projects AS p ON p.id = l.project_id
-WHERE l.day >= ?1
+WHERE l.day >= :first_day
   AND (l.stored - ({_REMOVALS}) <> ifnull(c.events, 0) OR l.received <> l.stored + l.duplicates + ({_DROPS}))
 UNION ALL
 SELECT c.project_id, p.name, c.day, c.door, 0, c.events, 0, 0
@@ -102,19 +102,19 @@ FROM ({_COUNTED.format(newer="true")}) WHERE true
 ON CONFLICT ({_KEY}) DO NOTHING
 """
 _MEND = f"""
-UPDATE ledger_days AS l SET stored = stored + ?4, received = stored + ?4 + duplicates + {_DROPS}
-WHERE project_id = ?1 AND day = ?2 AND door = ?3
+UPDATE ledger_days AS l SET stored = stored + :missing, received = stored + :missing + duplicates + {_DROPS}
+WHERE project_id = :project_id AND day = :day AND door = :door
 """
 
 
 def wrong_accounts(database: Database, first_day: int) -> list[WrongAccount]:
     """Every line from that day on whose events are not those in the file, or whose sum does not come out."""
-    return [WrongAccount(*row) for row in database.read(_WRONG, (first_day,))]
+    return [WrongAccount(*row) for row in database.read(_WRONG, {"first_day": first_day})]
 
 
 def repair_accounts(connection: sqlite3.Connection) -> None:
     """Make every line say what is in the file; one reading of all events, in the caller's transaction."""
     connection.execute(FILL)
-    for wrong in [WrongAccount(*row) for row in connection.execute(_WRONG, (FIRST_DAY,))]:
-        key = wrong.project_id, wrong.day, wrong.door
-        connection.execute(_MEND, (*key, wrong.counted - wrong.kept))
+    for wrong in [WrongAccount(*row) for row in connection.execute(_WRONG, {"first_day": FIRST_DAY})]:
+        key = {"project_id": wrong.project_id, "day": wrong.day, "door": wrong.door}
+        connection.execute(_MEND, key | {"missing": wrong.counted - wrong.kept})

@@ -18,17 +18,17 @@ SELECT project_id, name_id, unit, sum(kept) AS kept, sum(counted) AS counted FRO
   FROM (SELECT name_id, count(*) AS counted,
           (occurred_at + {_SHIFT_DAYS * DAY_MS}) / {HOUR_MS} - {_SHIFT_DAYS * 24} AS unit
         FROM event_names CROSS JOIN semantic_events INDEXED BY events_by_name_and_time
-          ON name_id = event_names.id AND occurred_at >= ?1 * {DAY_MS}
+          ON name_id = event_names.id AND occurred_at >= :first_day * {DAY_MS}
         GROUP BY name_id, unit) AS e
   JOIN event_names AS n ON n.id = e.name_id
-  UNION ALL SELECT project_id, name_id, hour, events, 0 FROM hour_totals WHERE hour >= ?1 * 24)
+  UNION ALL SELECT project_id, name_id, hour, events, 0 FROM hour_totals WHERE hour >= :first_day * 24)
 GROUP BY project_id, name_id, unit HAVING sum(kept) <> sum(counted)
 """
 _WRONG_DAYS = f"""
 SELECT project_id, name_id, unit, sum(kept) AS kept, sum(counted) AS counted FROM (
   SELECT project_id, name_id, (hour + {_SHIFT_DAYS * 24}) / 24 - {_SHIFT_DAYS} AS unit, 0 AS kept, events AS counted
-  FROM hour_totals WHERE hour >= ?1 * 24
-  UNION ALL SELECT project_id, name_id, day, events, 0 FROM day_totals WHERE day >= ?1)
+  FROM hour_totals WHERE hour >= :first_day * 24
+  UNION ALL SELECT project_id, name_id, day, events, 0 FROM day_totals WHERE day >= :first_day)
 GROUP BY project_id, name_id, unit HAVING sum(kept) <> sum(counted)
 """
 _NAMED = """
@@ -57,7 +57,7 @@ def wrong_totals(database: Database, first_day: int) -> list[WrongTotal]:
         return [
             WrongTotal(unit, *row)
             for unit, wrong in (("hour", _WRONG_HOURS), ("day", _WRONG_DAYS))
-            for row in connection.execute(_NAMED.format(wrong=wrong), (first_day,))
+            for row in connection.execute(_NAMED.format(wrong=wrong), {"first_day": first_day})
         ]
     finally:
         connection.execute("ROLLBACK")
