@@ -1,103 +1,73 @@
 """CSV → rows: the header names the keys, a dot in a name builds the nested object (contract 5, whole files)."""
 
-import csv
 import re
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 from drengr.events.event import Unreadable
 from drengr.events.jsontext import read_json
-from drengr.files.json_rows import Texts, lines_of, too_long
+from drengr.files.csv_records import Form, Record, records
+from drengr.files.json_rows import Rows
+from drengr.files.lines import UpToDamage
 
-# A quoted cell may hold any amount of JSON; rows are bounded by `longest` here, not by the module's 128 KiB.
-csv.field_size_limit(sys.maxsize)
-
-_CSV_GROUP = 500  # rows
 _DEEPEST_HEADER = 10  # dots of a header that build nested objects
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,400})(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?")
+# What databases and pandas write for nothing: MySQL's and Snowflake's \N everywhere; the words are nothing in columns
+# of ids and times, but may be what a property says.
+_NOTHING = frozenset(("", "\\N"))
+_NO_ID = _NOTHING | {"NULL", "null", "None", "nan"}
+_PARSED = ("json", "property")
 
 
 class _Column(NamedTuple):
     header: str
     keys: list[str]
-    kind: str  # "json", "property", "text"
+    kind: str  # "json", "property", "id", "text"
+    absent: frozenset[str]  # cells that stand for nothing
 
 
-def csv_rows(pieces: Iterable[bytes], longest: int, column_kind: Callable[[str], str]) -> Iterator[Texts]:
+def csv_rows(pieces: UpToDamage, head: bytes, longest: int, column_kind: Callable[[str], str]) -> Iterator[Rows]:
     """One row a record; the first record names the keys, a dot in a name builds the nested object.
 
+    head         the first bytes, which tell how the file separates
     column_kind  what the cells under a header hold: "json", "property" (a JSON number is a number), "id" (an id or a
                  time) or "text"
     """
-    records = _records(_CsvLines(pieces, longest))
-    header = next((cells for _, cells in records if not isinstance(cells, Unreadable)), [])
-    columns = [
-        _Column(name, name.split(".", _DEEPEST_HEADER), column_kind(name)) for name in map(str.strip, header)
-    ]
-
-    def parse(texts: list) -> list[object]:
-        return [cells if isinstance(cells, Unreadable) else _csv_row(cells, columns) for cells in texts]
-
-    places, texts = [], []
-    for place, cells in records:
-        places.append(place)
-        texts.append(cells)
-        if len(texts) >= _CSV_GROUP:
-            yield Texts(texts, places, parse)
-            places, texts = [], []
-    if texts:
-        yield Texts(texts, places, parse)
+    columns: list[_Column] = []
+    for some in records(pieces, longest, Form.of(head)):
+        found = [record for record in some if isinstance(record[1], Unreadable) or any(map(str.strip, record[1]))]
+        if not columns:
+            columns, found = _with_columns(found, column_kind)
+        if found:
+            yield Rows([_row(cells, columns) for _, cells in found], [place for place, _ in found])
 
 
-class _CsvLines:
-    """Lines for csv.reader, which asks for more while a quoted cell is open: the bytes of one row are bounded here."""
-
-    def __init__(self, pieces: Iterable[bytes], longest: int) -> None:
-        self._lines = (line for lines, _ in lines_of(pieces, longest) for line in lines)
-        self._longest = longest
-        self.row_bytes = 0
-        self.line = 0
-
-    def __iter__(self) -> "_CsvLines":
-        return self
-
-    def __next__(self) -> str:
-        line = next(self._lines)
-        self.line += 1
-        self.row_bytes += self._longest + 1 if line is None else len(line) + 1
-        if line is None or self.row_bytes > self._longest + 1:
-            raise _RowTooLong
-        return line.decode("utf-8", "replace").replace("\0", "") + "\n"
+def _with_columns(found: list[Record], column_kind: Callable[[str], str]) -> tuple[list[_Column], list[Record]]:
+    """(columns of the header, the records that are none)."""
+    for index, (_, cells) in enumerate(found):
+        if not isinstance(cells, Unreadable):
+            return [_column(name, column_kind) for name in map(str.strip, cells)], found[:index] + found[index + 1 :]
+    return [], found
 
 
-class _RowTooLong(Exception):
-    pass
+def _column(name: str, column_kind: Callable[[str], str]) -> _Column:
+    kind = column_kind(name)
+    return _Column(name, name.split(".", _DEEPEST_HEADER), kind, _NO_ID if kind == "id" else _NOTHING)
 
 
-def _records(lines: _CsvLines) -> Iterator[tuple[int, list[str] | Unreadable]]:
-    """(line it begins on, cells) of every record that is not blank."""
-    reader = csv.reader(lines)
-    while True:
-        lines.row_bytes, place = 0, lines.line + 1
-        try:
-            cells = next(reader)
-        except StopIteration:
-            return
-        except _RowTooLong:
-            yield place, too_long(lines._longest)
-        except csv.Error:
-            yield place, Unreadable("not readable as CSV")
-        else:
-            if any(cell.strip() for cell in cells):
-                yield place, cells
-
-
-def _csv_row(cells: list[str], columns: list[_Column]) -> dict:
-    row: dict = {}
+def _row(cells: list[str] | Unreadable, columns: list[_Column]) -> dict[str, Any] | Unreadable:
+    if isinstance(cells, Unreadable):
+        return cells
+    if len(cells) > len(columns) and any(map(str.strip, cells[len(columns) :])):
+        return Unreadable(f"more cells than the header: {len(cells)} for {len(columns)}")
+    row: dict[str, Any] = {}
     for cell, column in zip(cells, columns, strict=False):
-        if cell != "" and column.header:
-            _place(row, column, _cell_value(cell, column.kind))
+        if cell not in column.absent and column.header:
+            value = _cell_value(cell, column.kind) if column.kind in _PARSED else cell
+            if len(column.keys) == 1 and column.header not in row:
+                row[column.header] = value
+            else:
+                _place(row, column, value)
     return row
 
 
@@ -108,11 +78,11 @@ def _cell_value(cell: str, kind: str) -> object:
         try:
             return read_json(cell.encode())
         except ValueError:
-            return cell
+            return cell  # whoever reads the bag notes that it is none
     return cell
 
 
-def _place(row: dict, column: _Column, value: object) -> None:
+def _place(row: dict[str, Any], column: _Column, value: object) -> None:
     """Put the value where the header says; what is there already stays, two objects are merged."""
     bag = row
     for key in column.keys[:-1]:

@@ -4,228 +4,164 @@ Streaming: nothing here holds more than one piece of the file and one row. A row
 its place, never the end of the file.
 """
 
-import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import NamedTuple, cast
+from collections.abc import Callable, Iterator, Sequence, Set
+from itertools import chain
+from typing import NamedTuple
 
 import orjson
 
 from drengr.events.event import Unreadable
 from drengr.events.jsontext import is_plain, read_json
+from drengr.files.broken import BrokenFile
+from drengr.files.json_scanner import Damaged, Lost, ValueScanner
+from drengr.files.json_values import split_rows
+from drengr.files.lines import Lines, UpToDamage, lines_of, too_long
 
-# From anywhere outside a string to the next bracket, strings skipped; stops at a string that is not closed.
-_TO_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:"(?:[^"\\]++|\\.)*+"[^"\[\]{}]*+)*+', re.DOTALL)
-_IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
+_AROUND = b" \t\r\n,\x1e"  # what may stand around a row: commas of an array, the marks of RFC 7464
+_TERMINATED = b"terminated early"  # Mixpanel's last line when its export broke off
+_CUT_SHORT = "the vendor ended this export early: rows are missing"
 
 
-class BrokenFile(Exception):
-    """The file cannot be read on; what was read before stays. The text is a clause for whoever sent it."""
+class Rows(NamedTuple):
+    """Rows in order, and where each was: 1-based line, or element of a JSON array."""
+
+    rows: list[object]
+    places: Sequence[int]
 
 
-class Texts(NamedTuple):
-    """Rows in order, not parsed yet: bytes of JSON, or cells; None for one that was too long."""
+class _Reader:
+    """Parses texts; `keys` are those of a good row seen so far."""
 
-    texts: list
-    places: Sequence[int]  # where each was: 1-based line, or element of a JSON array
-    parse: Callable[[list], list[object]]
+    def __init__(self, longest: int) -> None:
+        self._longest = longest
+        self.keys: Set[str] = frozenset()
+        self.cut_short = False
+
+    def know(self, rows: Sequence[object]) -> None:
+        if rows and isinstance(rows[0], dict):
+            self.keys = rows[0].keys()
+
+    def line(self, text: bytes | None, load: Callable[[bytes], object]) -> list[object]:
+        """The rows of one line."""
+        if text is None:
+            return [too_long(self._longest)]
+        if _TERMINATED in text and _is_terminated(text):
+            self.cut_short = True
+            return [Unreadable(_CUT_SHORT)]
+        try:
+            return [load(text)]
+        except ValueError:
+            inner = text.strip(_AROUND)
+        try:
+            return [read_json(inner)] if inner else []
+        except ValueError:
+            return self.split(inner)
+
+    def value(self, text: bytes | None) -> list[object]:
+        """The row that a scanned value is, or the rows in a damaged one."""
+        if text is None:
+            return [too_long(self._longest)]
+        if isinstance(text, Lost):
+            return [unreadable()]
+        if isinstance(text, Damaged):
+            return self.split(text)
+        try:
+            return [read_json(text)]
+        except ValueError:
+            return self.split(text)
+
+    def split(self, text: bytes) -> list[object]:
+        """The rows in a text that is not one value."""
+        return [
+            read_json(part.text.encode("utf-8", "replace")) if part.is_row else unreadable()
+            for part in split_rows(text.decode("utf-8", "replace"), self.keys)
+        ]
+
+
+def unreadable() -> Unreadable:
+    """The row that is no JSON."""
+    return Unreadable("not readable as JSON")
 
 
 # NDJSON ---------------------------------------------------------------------------------------------------------------
 
 
-def ndjson(pieces: Iterable[bytes], longest: int) -> Iterator[Texts]:
-    """One row a line; blank lines do not count.
+def ndjson(pieces: UpToDamage, longest: int) -> Iterator[Rows]:
+    """The rows of each line, mostly one; blank lines do not count.
 
     longest  bytes of a line; a longer one is one unreadable row and is not held in memory
+    Raises   BrokenFile at the end when the vendor says that rows are missing
     """
-    parse_plain, parse_any = _json_parser(orjson.loads, longest), _json_parser(read_json, longest)
-    first = 1
-    for lines, plain in lines_of(pieces, longest):
-        texts = lines
-        places: Sequence[int] = range(first, first + len(lines))
-        first += len(lines)
-        kept = [text is None or not (text == b"" or text.isspace()) for text in lines]
-        if not all(kept):
-            texts = [text for text, keep in zip(lines, kept, strict=True) if keep]
-            places = [place for place, keep in zip(places, kept, strict=True) if keep]
-        if texts:
-            yield Texts(texts, places, parse_plain if plain else parse_any)
+    reader = _Reader(longest)
+    for lines in lines_of(pieces, longest):
+        load = orjson.loads if is_plain(lines.source) else read_json
+        if _TERMINATED not in lines.source:
+            try:
+                rows = [load(text) for text in lines.texts]  # type: ignore[arg-type]
+            except (ValueError, AttributeError, TypeError):  # read_json(None), orjson.loads(None)
+                pass
+            else:
+                reader.know(rows)
+                yield Rows(rows, range(lines.first, lines.first + len(rows)))
+                continue
+        if found := _line_by_line(lines, reader, load):
+            yield found
+    if reader.cut_short:
+        raise BrokenFile(f"{_CUT_SHORT} (its line `terminated early`); export that time again, in smaller parts")
 
 
-def lines_of(pieces: Iterable[bytes], longest: int) -> Iterator[tuple[list[bytes | None], bool]]:
-    """(complete lines, whether orjson reads them exactly); None stands for a line that is too long."""
-    rest, dropping = b"", False
-    for piece in pieces:
-        joined = rest + piece
-        ended = joined.split(b"\n")
-        rest = ended.pop()
-        lines: list[bytes | None] = [*ended]
-        if dropping and lines:
-            lines[0], dropping = None, False
-        elif dropping:
-            rest = b""
-        if len(rest) > longest:
-            rest, dropping = b"", True
-        if len(joined) > longest:
-            lines = [None if text is not None and len(text) > longest else text for text in lines]
-        if lines:
-            yield lines, is_plain(joined)
-    if dropping:
-        yield [None], True
-    elif rest:
-        yield [rest], is_plain(rest)
+def _line_by_line(lines: Lines, reader: _Reader, load: Callable[[bytes], object]) -> Rows | None:
+    rows: list[object] = []
+    places: list[int] = []
+    for text, number in zip(*lines.not_blank(), strict=True):
+        found = reader.line(text, load)
+        reader.know(found)
+        rows += found
+        places += [number] * len(found)
+    return Rows(rows, places) if rows else None
 
 
-def _json_parser(load: Callable, longest: int) -> Callable[[list], list[object]]:
-    def parse(texts: list[bytes | None]) -> list[object]:
-        try:
-            return [load(text) for text in texts]
-        except (ValueError, AttributeError):  # AttributeError: read_json(None)
-            return [_json_row(text, longest) for text in texts]
-
-    return parse
-
-
-def _json_row(text: bytes | None, longest: int) -> object:
-    if text is None:
-        return too_long(longest)
+def _is_terminated(text: bytes) -> bool:
+    """Whether Mixpanel says that it broke off: as plain text, after half a row, or as JSON that says only this."""
+    if text.rstrip(b' \t\r"').endswith(_TERMINATED):
+        return not text.lstrip().startswith(b"{") or not text.rstrip().endswith(b"}")
     try:
-        return read_json(text)
+        value = read_json(text)
     except ValueError:
-        return Unreadable("not readable as JSON")
-
-
-def too_long(longest: int) -> Unreadable:
-    """The row that was not held in memory."""
-    return Unreadable(f"row longer than {longest} bytes")
+        return False
+    return isinstance(value, dict) and len(value) <= 2 and _TERMINATED.decode() in value.values()
 
 
 # A JSON array, or objects one after the other -------------------------------------------------------------------------
 
 
-def json_values(pieces: Iterable[bytes], longest: int, *, in_array: bool) -> Iterator[Texts]:
-    """The elements of one array (or of several), or whole objects written over many lines.
+def json_values(pieces: UpToDamage, longest: int) -> Iterator[Rows]:
+    """The elements of one array (or of several), or objects that are not one a line.
 
-    Raises  BrokenFile when the text ends inside an array or object, or closes what it never opened
+    Raises  BrokenFile when the text ends inside an array or object
     """
-    parse = _json_parser(read_json, longest)
-    scanner = _ValueScanner(longest, base=1 if in_array else 0)
+    reader, scanner = _Reader(longest), ValueScanner(longest)
     element = 1
-    for piece in pieces:
-        if texts := scanner.texts_of(piece):
-            yield Texts(texts, range(element, element + len(texts)), parse)
-            element += len(texts)
-    if texts := scanner.last():
-        yield Texts(texts, range(element, element + len(texts)), parse)
-    scanner.check_end()
+    for texts in chain(map(scanner.texts_of, pieces), _once(scanner.last)):
+        if texts:
+            rows = _values(texts, reader)
+            reader.know(rows)
+            scanner.known = reader.keys
+            yield Rows(rows, range(element, element + len(rows)))
+            element += len(rows)
+    if not pieces.is_cut() and scanner.ends_inside():
+        raise BrokenFile("the JSON ends in the middle")
 
 
-class _ValueScanner:
-    """Cuts a stream into the values at depth `base`, looking at brackets only: strings are skipped in C."""
-
-    def __init__(self, longest: int, base: int) -> None:
-        self._longest = longest
-        self._base = base
-        self._depth = 0
-        self._in_string = False
-        self._held = b""  # a backslash whose partner is in the next piece
-        self._open: list[bytes] = []  # pieces of the value, or of the gap between values, that is not over yet
-        self._open_bytes = 0
-        self._texts: list[bytes | None] = []
-
-    def texts_of(self, piece: bytes) -> list[bytes | None]:
-        """The values that end in this piece."""
-        piece = self._held + piece
-        self._held = b""
-        self._texts = []
-        at = start = 0
-        while at < len(piece):
-            if self._in_string:
-                at = self._string_end(piece, at)
-                continue
-            at = _TO_BRACKET.match(piece, at).end()  # type: ignore[union-attr]  # it matches nothing, too
-            if at == len(piece):
-                break
-            mark = piece[at]
-            at += 1
-            if mark == 0x22:  # a string that is not closed in this piece
-                self._in_string = True
-            elif mark in b"[{":
-                start = self._opened(piece, start, at, mark)
-            else:
-                start = self._closed(piece, start, at)
-        self._keep(piece[start : len(piece) - len(self._held)])
-        return self._texts
-
-    def last(self) -> list[bytes | None]:
-        """What stands after the last bracket: a scalar, when somebody wrote one there."""
-        self._texts = []
-        if self._depth == 0:
-            self._end_gap(b"")
-        return self._texts
-
-    def check_end(self) -> None:
-        """Raises BrokenFile unless everything was closed."""
-        if self._depth or self._in_string:
-            raise BrokenFile("the JSON ends in the middle")
-
-    def _string_end(self, piece: bytes, at: int) -> int:
-        end = _IN_STRING.match(piece, at).end()  # type: ignore[union-attr]  # it matches nothing, too
-        if end < len(piece) and piece[end] == 0x22:
-            self._in_string = False
-            return end + 1
-        self._held = piece[end:]
-        return len(piece)
-
-    def _opened(self, piece: bytes, start: int, at: int, mark: int) -> int:
-        """After an opening bracket: where what is kept now begins."""
-        self._depth += 1
-        if self._depth == self._base and mark == 0x5B:
-            return at  # the array itself
-        if self._depth == self._base + 1 or self._depth == self._base:
-            self._end_gap(piece[start : at - 1])
-            return at - 1
-        return start
-
-    def _closed(self, piece: bytes, start: int, at: int) -> int:
-        """After a closing bracket: where what is kept now begins."""
-        self._depth -= 1
-        if self._depth < 0:
-            raise BrokenFile("the JSON closes a bracket that was never opened")
-        if self._depth == self._base:
-            self._keep(piece[start:at])
-            self._texts.append(None if self._open_bytes > self._longest else b"".join(self._open))
-            self._forget()
-            return at
-        if self._depth == self._base - 1:
-            self._end_gap(piece[start : at - 1])
-            return at
-        return start
-
-    def _keep(self, part: bytes) -> None:
-        self._open_bytes += len(part)
-        if self._open_bytes <= self._longest:
-            self._open.append(part)
-        else:
-            self._open.clear()
-
-    def _end_gap(self, part: bytes) -> None:
-        """What stands between two values: a comma and white space, or scalars, which are no rows but are counted."""
-        self._keep(part)
-        gap = b"".join(self._open).strip(b", \t\r\n")
-        if self._open_bytes > self._longest:
-            self._texts.append(None)
-        elif gap:
-            self._texts.extend(_scalars(gap))
-        self._forget()
-
-    def _forget(self) -> None:
-        self._open.clear()
-        self._open_bytes = 0
+def _once(texts: Callable[[], list[bytes | None]]) -> Iterator[list[bytes | None]]:
+    yield texts()
 
 
-def _scalars(gap: bytes) -> list[bytes]:
+def _values(texts: list[bytes | None], reader: _Reader) -> list[object]:
     try:
-        return [orjson.dumps(value) for value in cast(list[object], read_json(b"[" + gap + b"]"))]
+        load = orjson.loads if is_plain(b"".join(texts)) else read_json  # type: ignore[arg-type]
+        if all(type(text) is bytes for text in texts):
+            return [load(text) for text in texts]  # type: ignore[arg-type]
     except (ValueError, TypeError):
-        return [gap]
+        pass
+    return [row for text in texts for row in reader.value(text)]

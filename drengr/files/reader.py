@@ -5,29 +5,30 @@ only decide where that is open. Nothing is ever unpacked to a name that stands i
 """
 
 import codecs
-import re
-import zlib
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import BinaryIO, NamedTuple
 
-from drengr.events.jsontext import read_json
+from drengr.files.broken import BrokenFile
 from drengr.files.csv_rows import csv_rows
-from drengr.files.json_rows import BrokenFile, Texts, json_values, ndjson
-from drengr.files.zips import PIECE_BYTES, Limits, member_pieces, shown, zip_members
+from drengr.files.inflating import PIECE_BYTES
+from drengr.files.inflating import inflated as _inflated
+from drengr.files.json_rows import Rows, json_values, ndjson
+from drengr.files.lines import UpToDamage
+from drengr.files.sniffing import HEAD_BYTES, kind_of
+from drengr.files.zips import Limits, member_pieces, shown, zip_members
 
-_HEAD_BYTES = 64 * 1024
 _FREE_BYTES = 10 * 1024 * 1024  # inflated bytes that need no ratio: small files of one repeated line pack very well
 _TICK_BYTES = 1024 * 1024
-_FORMATS = {
-    "csv": "csv", "text/csv": "csv", "application/csv": "csv",
-    "ndjson": "ndjson", "jsonl": "ndjson", "application/x-ndjson": "ndjson", "application/ndjson": "ndjson",
-    "application/jsonl": "ndjson", "application/x-jsonlines": "ndjson",
-}  # fmt: skip
+_BATCH_ROWS = 2000  # what one damage held back must not become one long transaction
+_NAMED_MEMBERS = 10  # in one error
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 _GZIP_START = b"\x1f\x8b"
 _UTF16_STARTS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
-_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1f]")
+_RECORD_MARK = b"\x1e"  # before each row of an RFC 7464 sequence
+
+__all__ = ["PIECE_BYTES", "Batch", "FileReader", "Limits", "inflated", "spooled"]
 
 
 class Batch(NamedTuple):
@@ -41,7 +42,7 @@ class FileReader:
     """Reads one upload or one file, which may be an archive of many.
 
     limits       against bombs
-    column_kind  what a CSV cell under a header holds, see csvrows.csv_rows
+    column_kind  what a CSV cell under a header holds, see csv_rows.csv_rows
     skip         rows at the beginning that are not wanted again
     """
 
@@ -73,20 +74,36 @@ class FileReader:
             yield from self._data_batches(head, pieces, hint, _Budget(self._limits))
 
     def _zip_batches(self, file: BinaryIO) -> Iterator[Batch]:
-        for archive, member in zip_members(file, self._limits):
+        """One member after the other; those that cannot be read to their end are named when all are done."""
+        members = zip_members(file, self._limits)
+        broken, named = 0, list[str]()
+        for member in members:
             self.member = member.filename
-            pieces = _Budget(self._limits, member.compress_size).spent(member_pieces(archive, member))
-            head, pieces = _with_head(pieces)
-            if head.startswith(_ZIP_STARTS):
-                raise BrokenFile(f"{shown(member.filename)} is a zip inside a zip: send it by itself")
-            yield from self._data_batches(
-                head, pieces, member.filename, _Budget(self._limits, member.compress_size)
-            )
+            try:
+                yield from self._member_batches(file, member)
+            except BrokenFile as error:
+                broken += 1
+                if len(named) < _NAMED_MEMBERS:
+                    named.append(f"{shown(member.filename)}: {error}")
         self.member = ""
+        if broken:
+            more = f"; and {broken - len(named)} more" if broken > len(named) else ""
+            raise BrokenFile(
+                f"{broken} of {len(members)} files in the zip cannot be read to the end: {'; '.join(named)}{more}"
+            )
+
+    def _member_batches(self, file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[Batch]:
+        pieces = _Budget(self._limits, member.compress_size).spent(member_pieces(file, member))
+        head, pieces = _with_head(pieces)
+        if head.startswith(_ZIP_STARTS):
+            raise BrokenFile("it is a zip inside a zip: send it by itself")
+        yield from self._data_batches(
+            head, pieces, member.filename, _Budget(self._limits, member.compress_size)
+        )
 
     def _data_batches(self, head: bytes, pieces: Iterable[bytes], hint: str, budget: "_Budget") -> Iterator[Batch]:
         if head.startswith(_GZIP_START):
-            head, pieces = _with_head(budget.spent(gunzipped(budget.packed_counted(pieces))))
+            head, pieces = _with_head(budget.spent(_inflated(budget.packed_counted(pieces))))
             if head.startswith((_GZIP_START, *_ZIP_STARTS)):
                 raise BrokenFile("an archive inside a gzip: unpack it once and send what is inside")
         else:
@@ -95,24 +112,33 @@ class FileReader:
             head, pieces = _with_head(_from_utf16(pieces))
         elif head.startswith(codecs.BOM_UTF8):
             head, pieces = _with_head(_without_first(pieces, len(codecs.BOM_UTF8)))
-        self.files += 1
-        for texts, places, parse in self._groups(head, pieces, hint):
-            yield self._wanted(texts, places, parse)
+        readable = UpToDamage(pieces)
+        if head:
+            self.files += 1
+            for rows, places in self._rows(head, readable, hint):
+                for start in range(0, len(rows), _BATCH_ROWS):
+                    yield self._wanted(rows[start : start + _BATCH_ROWS], places[start : start + _BATCH_ROWS])
+        elif not any(readable) and not readable.damage:
+            self.files += 1  # it is empty
+        if readable.damage:
+            raise readable.damage
 
-    def _groups(self, head: bytes, pieces: Iterable[bytes], hint: str) -> Iterator[Texts]:
-        kind = _kind(head, hint)
-        self.in_array = kind in ("array", "values")
+    def _rows(self, head: bytes, pieces: UpToDamage, hint: str) -> Iterator[Rows]:
+        kind = kind_of(head, hint)
+        self.in_array = kind == "values"
         if kind == "csv":
-            return csv_rows(pieces, self._limits.line_bytes, self._column_kind)
-        if kind == "ndjson":
-            return ndjson(pieces, self._limits.line_bytes)
-        return json_values(pieces, self._limits.line_bytes, in_array=kind == "array")
+            return csv_rows(pieces, head, self._limits.line_bytes, self._column_kind)
+        if kind == "values":
+            return json_values(pieces, self._limits.line_bytes)
+        if head.lstrip().startswith(_RECORD_MARK):
+            pieces.replace(_RECORD_MARK, b" ")
+        return ndjson(pieces, self._limits.line_bytes)
 
-    def _wanted(self, texts: list, places: Sequence[int], parse: Callable) -> Batch:
-        """Those behind the rows to be skipped, which are not even parsed."""
-        skipped = min(self._skip, len(texts))
+    def _wanted(self, rows: list[object], places: Sequence[int]) -> Batch:
+        """Those behind the rows to be skipped."""
+        skipped = min(self._skip, len(rows))
         self._skip -= skipped
-        return Batch(parse(texts[skipped:]), places[skipped:])
+        return Batch(rows[skipped:], places[skipped:]) if skipped else Batch(rows, places)
 
 
 class _Budget:
@@ -143,57 +169,6 @@ class _Budget:
             yield piece
 
 
-# What is it? ----------------------------------------------------------------------------------------------------------
-
-
-def _kind(head: bytes, hint: str) -> str:
-    """ "csv", "ndjson", "array" or "values" (objects written over many lines). Raises BrokenFile for none of them."""
-    hinted = _hinted(hint)
-    text = head.lstrip()
-    if hinted:
-        return hinted if _is_text(head) else _no_export()
-    if text[:1] == b"[":
-        return "array"
-    lines = [line for line in text.split(b"\n") if line.strip()]
-    if text[:1] == b"{":
-        return "values" if _is_spread_out(lines) else "ndjson"
-    if not _is_text(head):
-        _no_export()
-    if any(line.lstrip()[:1] == b"{" for line in lines[1:]):
-        return "ndjson"  # its first line is damaged
-    return "csv" if b"," in (lines[0] if lines else b"") else "ndjson"
-
-
-def _hinted(hint: str) -> str | None:
-    """The format that a media type or the end of a file's name stands for, if it does.
-
-    >>> _hinted("text/csv; charset=utf-8"), _hinted("a/b.csv.gz"), _hinted("application/zip")
-    ('csv', 'csv', None)
-    """
-    word = hint.partition(";")[0].strip().lower()
-    return _FORMATS.get(word) or _FORMATS.get(word.removesuffix(".gz").rpartition(".")[2])
-
-
-def _is_spread_out(lines: list[bytes]) -> bool:
-    """Whether objects are written over several lines, as pretty printers do: no line is one by itself."""
-    if len(lines) < 2 or lines[1].lstrip()[:1] in (b"{", b""):
-        return False
-    try:
-        read_json(lines[0])
-    except ValueError:
-        return True
-    return False
-
-
-def _is_text(head: bytes) -> bool:
-    """Whether this is no binary file: of random bytes every tenth is a control character, in text one is a slip."""
-    return len(_CONTROL.findall(head)) * 100 <= len(head) + 200
-
-
-def _no_export() -> str:
-    raise BrokenFile("it is none of zip, gzip, NDJSON, JSON array or CSV")
-
-
 # Pieces in, pieces out ------------------------------------------------------------------------------------------------
 
 
@@ -202,13 +177,21 @@ def _with_head(pieces: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
     pieces = iter(pieces)
     first: list[bytes] = []
     size = 0
-    for piece in pieces:
-        first.append(piece)
-        size += len(piece)
-        if size >= _HEAD_BYTES:
-            break
+    try:
+        for piece in pieces:
+            first.append(piece)
+            size += len(piece)
+            if size >= HEAD_BYTES:
+                break
+    except BrokenFile as error:
+        pieces = _broken(error)  # in its place, behind what was read
     head = b"".join(first)
-    return head[:_HEAD_BYTES], chain([head] if head else [], pieces)
+    return head[:HEAD_BYTES], chain([head] if head else [], pieces)
+
+
+def _broken(error: BrokenFile) -> Iterator[bytes]:
+    raise error
+    yield b""
 
 
 def _without_first(pieces: Iterable[bytes], count: int) -> Iterator[bytes]:
@@ -227,30 +210,7 @@ def _from_utf16(pieces: Iterable[bytes]) -> Iterator[bytes]:
 def inflated(pieces: Iterable[bytes], limits: Limits) -> Iterator[bytes]:
     """The pieces of a transfer with `Content-Encoding: gzip`. Raises BrokenFile."""
     budget = _Budget(limits)
-    return budget.spent(gunzipped(budget.packed_counted(pieces)))
-
-
-def gunzipped(pieces: Iterable[bytes]) -> Iterator[bytes]:
-    """All members inflated, piece by piece. Raises BrokenFile."""
-    member = zlib.decompressobj(31)
-    begun = False
-    for piece in pieces:
-        while piece:
-            if not begun and not piece.strip(b"\0"):
-                break  # padding after the last member, as tapes and some uploaders leave it
-            try:
-                plain = member.decompress(piece, PIECE_BYTES)
-            except zlib.error:
-                raise BrokenFile("the gzip data is damaged") from None
-            begun = True
-            if plain:
-                yield plain
-            piece = member.unconsumed_tail
-            if member.eof:
-                piece = member.unused_data
-                member, begun = zlib.decompressobj(31), False
-    if begun and not member.eof:
-        raise BrokenFile("the gzip data ends in the middle")
+    return budget.spent(_inflated(budget.packed_counted(pieces)))
 
 
 def spooled(pieces: Iterable[bytes], file: BinaryIO, limits: Limits) -> Iterator[BinaryIO | None]:

@@ -7,9 +7,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from drengr.files.json_rows import BrokenFile
+from drengr.files.broken import BrokenFile
+from drengr.files.inflating import DEFLATE, PIECE_BYTES, inflated
 
-PIECE_BYTES = 128 * 1024
+_LOCAL_HEADER = struct.Struct("<4s22xHH")  # mark, lengths of the name and of the extra field that follow
+_LITTER = ("thumbs.db", "desktop.ini")
 _ZIP_ENTRY_BYTES = 512  # of the zip's directory, per file: what names and times really take, and some room
 
 
@@ -23,21 +25,21 @@ class Limits:
     ratio: int
 
 
-def zip_members(file: BinaryIO, limits: Limits) -> Iterator[tuple[zipfile.ZipFile, zipfile.ZipInfo]]:
-    """The data files of an archive. Raises BrokenFile before the first of them if any of them is not to be trusted."""
+def zip_members(file: BinaryIO, limits: Limits) -> list[zipfile.ZipInfo]:
+    """The data files of an archive. Raises BrokenFile when the archive as a whole is not to be trusted."""
     file.seek(0, 2)
     size = file.tell()
     _check_directory(file, size, limits)
     try:
-        archive = zipfile.ZipFile(file)
+        with zipfile.ZipFile(file) as archive:
+            members = [member for member in archive.infolist() if not member.is_dir()]
     except (zipfile.BadZipFile, ValueError, struct.error, EOFError, NotImplementedError) as error:
         raise BrokenFile("the zip is cut off or damaged: its list of files cannot be read") from error
-    with archive:
-        members = [member for member in archive.infolist() if not member.is_dir()]
-        _check_members(members, size, limits)
-        for member in members:
-            if not _is_litter(member.filename):
-                yield archive, member
+    if len(members) > limits.zip_members:
+        raise _too_many(limits)
+    if sum(member.compress_size for member in members) > size:
+        raise BrokenFile("files in the zip overlap, as in a zip bomb")
+    return [member for member in members if not _is_litter(member.filename)]
 
 
 def _check_directory(file: BinaryIO, size: int, limits: Limits) -> None:
@@ -54,34 +56,48 @@ def _check_directory(file: BinaryIO, size: int, limits: Limits) -> None:
         raise _too_many(limits)
 
 
-def _check_members(members: list[zipfile.ZipInfo], size: int, limits: Limits) -> None:
-    if len(members) > limits.zip_members:
-        raise _too_many(limits)
-    if sum(member.compress_size for member in members) > size:
-        raise BrokenFile("files in the zip overlap, as in a zip bomb")
-    for member in members:
-        name = member.filename.replace("\\", "/")
-        if name.startswith("/") or ".." in name.split("/") or name[1:2] == ":":
-            raise BrokenFile(f"the zip names a file outside of itself: {shown(name)}")
-        if member.flag_bits & 1:
-            raise BrokenFile(f"{shown(name)} in the zip is encrypted")
-        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
-            raise BrokenFile(f"{shown(name)} in the zip is packed by another method than deflate")
+def member_pieces(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """The bytes of one file of the archive, inflated. Raises BrokenFile behind the last that can be read."""
+    _check_member(member)
+    packed = _packed(file, member)
+    checksum = 0
+    for piece in packed if member.compress_type == zipfile.ZIP_STORED else inflated(packed, DEFLATE):
+        checksum = zlib.crc32(piece, checksum)
+        yield piece
+    if checksum != member.CRC:
+        raise BrokenFile("it is damaged: its checksum is wrong", whole=True)
 
 
-def member_pieces(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Iterator[bytes]:
-    """The bytes of one file of the archive, inflated. Raises BrokenFile."""
-    try:
-        with archive.open(member) as opened:
-            while piece := opened.read(PIECE_BYTES):
-                yield piece
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError, ValueError, struct.error):
-        raise BrokenFile(f"{shown(member.filename)} in the zip is damaged") from None
+def _check_member(member: zipfile.ZipInfo) -> None:
+    name = member.filename.replace("\\", "/")
+    if name.startswith("/") or ".." in name.split("/") or name[1:2] == ":":
+        raise BrokenFile("its name lies outside of the zip")
+    if member.flag_bits & 1:
+        raise BrokenFile("it is encrypted")
+    if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        raise BrokenFile("it is packed by another method than deflate")
+
+
+def _packed(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:
+    """The member as it lies in the archive; zipfile itself gives nothing of a piece that meets a damage."""
+    file.seek(max(0, member.header_offset))
+    header = file.read(_LOCAL_HEADER.size)
+    if len(header) < _LOCAL_HEADER.size or header[:4] != b"PK\x03\x04":
+        raise BrokenFile("it is damaged: it does not lie where the zip's list says")
+    _, name_bytes, extra_bytes = _LOCAL_HEADER.unpack(header)
+    file.seek(name_bytes + extra_bytes, 1)
+    left = member.compress_size
+    while left > 0 and (piece := file.read(min(left, PIECE_BYTES))):
+        left -= len(piece)
+        yield piece
+    if left > 0:
+        raise BrokenFile("it is cut off")
 
 
 def _is_litter(name: str) -> bool:
     """Whether a system left the file beside the data: macOS puts `__MACOSX/._x` into every zip."""
-    return name.startswith("__MACOSX/") or name.rpartition("/")[2].startswith(".")
+    last = name.replace("\\", "/").rpartition("/")[2]
+    return name.startswith("__MACOSX/") or last.startswith(".") or last.lower() in _LITTER
 
 
 def _too_many(limits: Limits) -> BrokenFile:

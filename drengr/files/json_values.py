@@ -1,0 +1,107 @@
+"""Text that is not one JSON value → the rows in it: several on a line, or those behind a damaged one.
+
+The slow road: only what a parser refused comes here.
+"""
+
+import json
+import re
+from collections.abc import Set
+from typing import NamedTuple
+
+_SEPARATORS = re.compile(r"[\s,\x1e]*")
+_ROW_START = re.compile(r'\{\s*["}]')
+_NEXT_KEY = re.compile(r'\s*,\s*"((?:[^"\\]|\\.)*+)"\s*:', re.DOTALL)
+_ROW_END = re.compile(r"[ \t]*+(?:[\n\r\x1e{]|,|\Z)")
+_FAILED_CHARACTERS = 16  # read in vain, for each of the text: then the search ends
+_DONE_CHARACTERS = 16 * 1024  # are cut off: each JSONDecodeError counts the lines from the beginning of its text
+_BEFORE = 32  # characters, that tell whether what begins behind them is a member
+_A_FAILURE = 100  # characters that could be read in the time it takes
+
+# Integers of 100,000 digits are quadratic work as int.
+_decoder = json.JSONDecoder(strict=False, parse_int=float)
+
+
+class Part(NamedTuple):
+    """A row's text, or what lies between two rows."""
+
+    text: str
+    is_row: bool
+
+
+def split_rows(text: str, known: Set[str]) -> list[Part]:
+    """The objects in order, and each run between them that is unreadable.
+
+    known  keys of a good row of this file: behind a damage only what has such keys is a row, not every object that
+           lies in the damaged one
+
+    >>> [part.text for part in split_rows('{"a": 1}{"a": 2}, {"a": 3},', set())]
+    ['{"a": 1}', '{"a": 2}', '{"a": 3}']
+    >>> [part.is_row for part in split_rows('{"a": "x}, {"a": 2}', {"a"})]
+    [False, True]
+    """
+    search = _Search(text, known)
+    parts: list[Part] = []
+    at, lost_from = 0, None
+    while (at := search.without_separators(at)) < len(search.text):
+        stop = search.row_end(at, behind_damage=lost_from is not None)
+        if not stop:
+            lost_from = search.cut + at if lost_from is None else lost_from
+            at = search.next_start(at)
+            continue
+        if lost_from is not None:
+            parts.append(Part(text[lost_from : search.cut + at], False))
+            lost_from = None
+        parts.append(Part(search.text[at:stop], True))
+        at = stop
+    return parts if lost_from is None else [*parts, Part(text[lost_from:], False)]
+
+
+class _Search:
+    def __init__(self, text: str, known: Set[str]) -> None:
+        self.text = text  # without what is done
+        self.cut = 0  # characters
+        self._known = known
+        self._left = _FAILED_CHARACTERS * len(text) + 10_000
+
+    def without_separators(self, at: int) -> int:
+        """Where the text goes on."""
+        if at > _DONE_CHARACTERS:
+            self.cut += at - _BEFORE
+            self.text, at = self.text[at - _BEFORE :], _BEFORE
+        match = _SEPARATORS.match(self.text, at)
+        return match.end() if match else at
+
+    def row_end(self, at: int, behind_damage: bool) -> int:
+        """Where the row that begins here ends; 0 when none does."""
+        if self.text[at] != "{":
+            return 0
+        if behind_damage and self.text[max(0, at - _BEFORE) : at].rstrip().endswith(":"):
+            return 0  # a member of the damaged row
+        try:
+            value, stop = _decoder.raw_decode(self.text, at)
+        except json.JSONDecodeError as error:
+            self._left -= error.pos - at + _A_FAILURE
+            return 0
+        except (ValueError, RecursionError):
+            self._left -= len(self.text)
+            return 0
+        if behind_damage and not self._is_row(value.keys()):
+            return 0
+        return stop if self._ends(value.keys(), stop) else 0
+
+    def _is_row(self, keys: Set[str]) -> bool:
+        return not self._known or len(keys & self._known) * 2 >= max(1, len(keys))
+
+    def _ends(self, keys: Set[str], stop: int) -> bool:
+        """Whether a row may end here: `{"a":{"b":1}},"c":2}` has a bracket too many, and goes on."""
+        follows = _NEXT_KEY.match(self.text, stop)
+        if follows:
+            return follows[1] in keys
+        return _ROW_END.match(self.text, stop) is not None
+
+    def next_start(self, at: int) -> int:
+        """Where an object begins next, or the end of the text."""
+        if self._left <= 0:
+            return len(self.text)
+        match = _ROW_START.search(self.text, at + 1)
+        return match.start() if match else len(self.text)
