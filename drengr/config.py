@@ -66,8 +66,20 @@ def _listed(text: str) -> tuple[str, ...]:
 
 def _path(text: str) -> str:
     if not text.strip() or "\0" in text or "://" in text:
-        raise ValueError("the path of a file")
+        raise ValueError("a path, or postgresql://…")
     return os.path.abspath(text)
+
+
+def _path_or_url(text: str) -> str:
+    return text.strip() if _is_url(text.strip()) else _path(text)
+
+
+def _is_url(text: str) -> bool:
+    return text.startswith(("postgresql://", "postgres://"))
+
+
+def _path_or_nothing(text: str) -> str:
+    return _path(text) if text else ""
 
 
 SETTINGS = (
@@ -78,7 +90,13 @@ SETTINGS = (
     Setting("DRENGR_THREADS", "128", "threads", "Most threads of a worker: requests that "
             "are answered at the same moment. Started as they are needed.",
             _between(1, 1000)),
-    Setting("DRENGR_DATABASE", "drengr.db", "path", "The SQLite file. Made when it is missing.", _path),
+    Setting("DRENGR_DATABASE", "drengr.db", "path or URL", "The SQLite file, made when it is missing; or "
+            "`postgresql://…`, see docs/postgresql.md.", _path_or_url),
+    Setting("DRENGR_FOLDER", "", "path", "Where the file with the first keys and large uploads lie. Default: the "
+            "folder of the SQLite file; with PostgreSQL the current folder.", _path_or_nothing),
+    Setting("DRENGR_CONNECTIONS", "8", "connections", "PostgreSQL: the most that a worker holds.", _between(1, 1000)),
+    Setting("DRENGR_DATABASE_WAIT", "30", "seconds", "PostgreSQL: how long the start waits until it can be reached.",
+            _between(0, 86400)),
     Setting("DRENGR_SYNCHRONOUS", "FULL", "FULL or NORMAL", "NORMAL answers before the disk has flushed: a power cut "
             "can lose the last seconds, a killed process still loses nothing.", _one_of("FULL", "NORMAL")),
     Setting("DRENGR_DAILY_EVENT_QUOTA", "5000000", "events", "Events a project may send live per UTC day; then 429.",
@@ -115,6 +133,22 @@ class Config:
 
     def __getitem__(self, name: str) -> Any:
         return self.values[name]
+
+    @property
+    def on_server(self) -> bool:
+        """Whether the database is PostgreSQL's, and no file of this machine."""
+        return _is_url(self["DRENGR_DATABASE"])
+
+    @property
+    def folder(self) -> str:
+        """Where this machine keeps what is not in the database."""
+        default = os.getcwd() if self.on_server else os.path.dirname(self["DRENGR_DATABASE"])
+        return self["DRENGR_FOLDER"] or default
+
+    @property
+    def database_shown(self) -> str:
+        """The database as it may be printed: a URL may hold a password."""
+        return "PostgreSQL" if self.on_server else self["DRENGR_DATABASE"]
 
     @property
     def sensitive_keys(self) -> SensitiveKeys:

@@ -1,4 +1,7 @@
-"""What all tests stand on: an application on a real file, a clock that can be set, a project with its keys."""
+"""What all tests stand on: an application on a real database, a clock that can be set, a project with its keys.
+
+Tests marked both_stores run on an SQLite file and in PostgreSQL; of those, the ones marked sqlite on the file only.
+"""
 
 from pathlib import Path
 from types import SimpleNamespace
@@ -7,7 +10,9 @@ import pytest
 
 from drengr.api import build_app
 from drengr.api.service import EXTENSION
-from drengr.store.sqlite import SqliteStore
+from drengr.store import Store
+from tests.cluster import FAST, Cluster, is_emptied, require_postgresql
+from tests.looking import events_in
 
 NOW_MS = 1_795_190_400_000  # 2026-11-20T16:00:00Z
 
@@ -45,16 +50,69 @@ def database_path(tmp_path: Path) -> Path:
     return tmp_path / "events.db"
 
 
+def pytest_generate_tests(metafunc) -> None:
+    """Both stores for what is marked so."""
+    marked = metafunc.definition.get_closest_marker
+    if "backend" in metafunc.fixturenames and marked("both_stores") and not marked("sqlite"):
+        metafunc.parametrize("backend", ["sqlite", "postgresql"], indirect=True, scope="session")
+
+
+@pytest.fixture(scope="session")
+def backend(request) -> str:
+    """Which store the test runs on."""
+    return getattr(request, "param", "sqlite")
+
+
+@pytest.fixture(scope="session")
+def cluster():
+    """A PostgreSQL server that forgets everything when its machine dies: nothing here pulls that plug."""
+    require_postgresql()
+    with Cluster(*FAST) as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def make_location(backend, request, tmp_path_factory):
+    """make_location() → DRENGR_DATABASE of a database that is not there yet, or has nothing in it."""
+
+    def make() -> str:
+        if backend == "sqlite":
+            return str(tmp_path_factory.mktemp("database") / "events.db")
+        started = request.getfixturevalue("cluster")
+        return started.url(started.make_database())
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def emptied(make_location):
+    """One database for many tests: emptied() → its location, with nothing in it any more."""
+    known = []
+
+    def empty() -> str:
+        if not (known and is_emptied(known[0])):
+            known[:] = [make_location()]
+        return known[0]
+
+    return empty
+
+
 @pytest.fixture
-def app(database_path, settings, clock):
-    built = build_app({"DRENGR_DATABASE": str(database_path), **settings}, now_ms=clock)
+def location(backend, database_path, request) -> str:
+    """DRENGR_DATABASE of this test: a file of its own, or a PostgreSQL database with nothing in it."""
+    return str(database_path) if backend == "sqlite" else request.getfixturevalue("emptied")()
+
+
+@pytest.fixture
+def app(location, settings, clock, tmp_path):
+    built = build_app({"DRENGR_DATABASE": location, "DRENGR_FOLDER": str(tmp_path), **settings}, now_ms=clock)
     yield built
     built.extensions[EXTENSION].outcomes.close()
     built.extensions[EXTENSION].store.close()
 
 
 @pytest.fixture
-def store(app) -> SqliteStore:
+def store(app) -> Store:
     return app.extensions[EXTENSION].store
 
 
@@ -86,15 +144,9 @@ def tenant(make_tenant):
 
 
 @pytest.fixture
-def rows(store):
+def rows(store, location):
     """rows("WHERE …") → what a person sees in the view `events`, as dicts, oldest first."""
-
-    def read(tail: str = "", *parameters) -> list[dict]:
-        cursor = store.database.reading_connection().execute(f"SELECT * FROM events {tail} ORDER BY id", parameters)
-        names = [column[0] for column in cursor.description]
-        return [dict(zip(names, row, strict=True)) for row in cursor]
-
-    return read
+    return lambda tail="", *parameters: events_in(location, f"{tail} ORDER BY id", *parameters)
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -26,7 +26,12 @@ def build_app(config: Mapping[str, str] | None = None, now_ms: Callable[[], int]
     settings = read_config({**os.environ, **(config or {})})
     app = Flask("drengr", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect of a POST loses events in half of the SDKs
-    store = open_store(settings["DRENGR_DATABASE"], settings["DRENGR_SYNCHRONOUS"])
+    store = open_store(
+        settings["DRENGR_DATABASE"],
+        settings["DRENGR_SYNCHRONOUS"],
+        settings["DRENGR_CONNECTIONS"],
+        reachable=False,  # a worker that is replaced while the database is away must not stop the others
+    )
     app.extensions[EXTENSION] = Service(
         config=settings,
         store=store,

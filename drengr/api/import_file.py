@@ -73,6 +73,7 @@ class _Upload:
         self._store = here.store
         self._outcomes = here.outcomes
         self._limits = limits_of(here.config)
+        self._folder = here.config.folder
         self._patience_s = here.config["DRENGR_BODY_SECONDS"]
         self._source = context.source
         self._reader = FileReader(self._limits, lambda header: kind(header, context.mapping))
@@ -190,5 +191,5 @@ class _Upload:
 
     def _spooled(self, pieces: Iterable[bytes]) -> Iterator[BinaryIO | None]:
         """A zip can only be read from its end; the file has no name, it is gone whatever happens."""
-        with tempfile.TemporaryFile(dir=self._store.folder) as file:
+        with tempfile.TemporaryFile(dir=self._folder) as file:
             yield from spooled(pieces, file, self._limits)

@@ -1,6 +1,5 @@
 """The database that a command works on."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -8,7 +7,7 @@ import click
 
 from drengr import store as stores
 from drengr.cli.printing import shown
-from drengr.config import read_config
+from drengr.config import Config, read_config
 from drengr.store import Access, Project, Store, UnknownProject
 
 
@@ -20,23 +19,24 @@ def open_store(*, must_exist: bool = False, access: Access | None = None) -> Ite
     """
     config = read_config()
     if must_exist:
-        must_be_there(config["DRENGR_DATABASE"])
+        must_be_there(config)
     access = access or ("read" if must_exist else "write")
-    store = stores.open_store(config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"], access)
+    store = stores.open_store(
+        config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"], access, config["DRENGR_CONNECTIONS"]
+    )
     try:
         yield store
     finally:
         store.close()
 
 
-def must_be_there(path: str) -> str:
-    """The path of a database that is there; a usage error (exit code 2) when nothing is."""
-    if not os.path.lexists(path):
+def must_be_there(config: Config) -> None:
+    """A usage error (exit code 2) when there is no database yet; nothing is made."""
+    if not stores.exists(config["DRENGR_DATABASE"]):
         raise click.UsageError(
-            f"There is no database {path}; set DRENGR_DATABASE to its path, or make a project first:"
+            f"There is no database {shown(config.database_shown)} yet; set DRENGR_DATABASE, or make a project first:"
             " drengr project create NAME"
         )
-    return path
 
 
 def chosen_project(store: Store, name_or_uuid: str | None) -> Project:

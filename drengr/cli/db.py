@@ -21,12 +21,14 @@ def migrate(dry_run: bool) -> None:
     Stop the service first. A copy of the file as it was is made beside it (FILE.before-…). May be killed at any moment
     and run again. The service does the same when it starts.
     """
-    path = must_be_there(read_config()["DRENGR_DATABASE"])
-    planned = stores.planned_upgrade(path)
+    config = read_config()
+    if not config.on_server:  # there, missing tables are made
+        must_be_there(config)
+    planned = stores.planned_upgrade(config["DRENGR_DATABASE"])
     if planned is None:
-        answer(shown(f"{path} is up to date."))
+        answer(shown(f"{config.database_shown} is up to date."))
     elif dry_run:
-        answer(shown(f"{path}: {planned}"))
+        answer(shown(f"{config.database_shown}: {planned}"))
     else:
-        stores.upgrade(path, lambda text: say(shown(text)))
+        stores.upgrade(config["DRENGR_DATABASE"], lambda text: say(shown(text)))
         answer("Done.")

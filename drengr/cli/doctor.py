@@ -198,8 +198,7 @@ _CHECKS = (
 
 
 def _keys_file(config: Config) -> Finding:
-    folder = os.path.dirname(config["DRENGR_DATABASE"])
-    paths = sorted(glob(os.path.join(escape(folder), "drengr-keys*.json")))
+    paths = sorted(glob(os.path.join(escape(config.folder), "drengr-keys*.json")))
     if paths:
         names = ", ".join(paths)
         return Finding("keys_file", "warn", f"{names} still holds keys.", "Put them somewhere safe, then delete it.")

@@ -12,7 +12,7 @@ from typing import NoReturn, Protocol
 
 import click
 
-from drengr.cli.database import chosen_project, open_store
+from drengr.cli.database import chosen_project, must_be_there, open_store
 from drengr.cli.import_local import Counted, LocalImport, Stored
 from drengr.cli.import_remote import RemoteImport
 from drengr.cli.import_report import Done, tell_all, tell_file, tell_json, told
@@ -24,7 +24,7 @@ from drengr.files.json_rows import BrokenFile
 from drengr.importing import Fruitless, Tally
 from drengr.sources import SOURCES, BadZone, checked_mapping, checked_zone
 from drengr.sources.generic import BadMapping
-from drengr.store import Store, StoreError
+from drengr.store import Store, StoreError, exists
 
 EXIT_SKIPPED = 1  # only with --strict
 EXIT_UNFINISHED = 3  # the same command goes on where this one stopped
@@ -114,7 +114,7 @@ def _importer(
     stack: ExitStack, config: Config, context: Context, project: str | None, dry_run: Counted | None, url: str | None
 ) -> Importer:
     if dry_run is not None:
-        if not url and os.path.exists(config["DRENGR_DATABASE"]):
+        if not url and exists(config["DRENGR_DATABASE"]):
             config, context = _with_rules_if_readable(config, context)
         return LocalImport(config, context, dry_run)
     if url:
@@ -124,11 +124,7 @@ def _importer(
         if project:
             raise click.UsageError("--project goes without --url: there the key says which project it is.")
         return RemoteImport(url, key, context)
-    if not os.path.exists(config["DRENGR_DATABASE"]):
-        raise click.UsageError(
-            f"There is no database {shown(config['DRENGR_DATABASE'])}; set DRENGR_DATABASE, or make a project first:"
-            " drengr project create NAME"
-        )
+    must_be_there(config)
     store = stack.enter_context(open_store())
     found = chosen_project(store, project)
     config, context = _with_rules_of_service(store, config, context)

@@ -74,7 +74,7 @@ class LocalImport:
         if file.seekable():
             yield file
             return
-        with TemporaryFile(dir=os.path.dirname(self._config["DRENGR_DATABASE"])) as spool:
+        with TemporaryFile(dir=self._config.folder) as spool:
             yield from spooled(pieces, spool, limits_of(self._config))
 
 

@@ -31,7 +31,7 @@ forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
 control_socket_disable = True  # it would be a file in the home directory
-worker_tmp_dir = os.path.dirname(_config["DRENGR_DATABASE"])  # nothing is written anywhere else
+worker_tmp_dir = _config.folder  # nothing is written anywhere else
 logconfig_dict = log_configuration(_config["DRENGR_LOG"])
 logger_class = Log
 

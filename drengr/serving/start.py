@@ -4,6 +4,7 @@ import os
 import resource
 import socket
 import sys
+import time
 from typing import NoReturn
 
 from drengr import __version__
@@ -11,11 +12,12 @@ from drengr.config import BadSetting, Config, read_config, rules_of, unknown_set
 from drengr.log import shown
 from drengr.serving.first_keys import remind_of_keys, show_keys
 from drengr.serving.logs import tell
-from drengr.store import NewProject, Store, StoreError, open_store
+from drengr.store import NewProject, Store, StoreError, Unreachable, open_store
 
 EXIT_CANNOT_START = 3
 _FILES_OF_A_THREAD = 3  # its reading connection: the database, its -wal and its -shm
 _FILES_OF_A_WORKER = 32
+_TRY_EVERY_S = 1.0  # the database, while it cannot be reached
 
 
 def serve() -> NoReturn:
@@ -50,7 +52,7 @@ def announce(config: Config) -> None:
     """Print version, database and address, and do what a first start does."""
     for name in unknown_settings(os.environ):
         tell(f"Warning: {shown(name)} is no setting of Drengr; see the table of settings.", err=True)
-    tell(f"Drengr {__version__} · database {shown(config['DRENGR_DATABASE'])} · {_url(config)}")
+    tell(f"Drengr {__version__} · database {shown(config.database_shown)} · {_url(config)}")
     first_start(config)
 
 
@@ -60,17 +62,31 @@ def first_start(config: Config) -> None:
     The database is told the settings that shape events.
     """
     try:
-        store = open_store(config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"], "upgrade")
+        store = _opened(config)
         made = store.make_default_project()
         store.save_rules(rules_of(config))  # for the commands, whose environment may be another
-        folder = os.path.dirname(config["DRENGR_DATABASE"])
         if made is not None:
-            _show_keys(store, made, _url(config), folder)
+            _show_keys(store, made, _url(config), config.folder)
         else:
-            remind_of_keys((project.uuid for project in store.projects()), folder)
+            remind_of_keys((project.uuid for project in store.projects()), config.folder)
         store.close()
     except StoreError as error:
         stop_with(str(error))
+
+
+def _opened(config: Config) -> Store:
+    """The store, once it can be reached; says each time that it cannot. Raises StoreError when it cannot for long."""
+    until = time.monotonic() + config["DRENGR_DATABASE_WAIT"]
+    while True:
+        try:
+            return open_store(
+                config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"], "upgrade", config["DRENGR_CONNECTIONS"]
+            )
+        except Unreachable as error:
+            if time.monotonic() > until:
+                raise
+            tell(f"drengr: {error} Trying again.", err=True)
+            time.sleep(_TRY_EVERY_S)
 
 
 def room_for(connections: int, threads: int) -> tuple[int, int]:

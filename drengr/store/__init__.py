@@ -2,13 +2,15 @@
 `results` and one exception, StoreError; only the folders below know SQL, connections and where the data lies.
 """
 
+import os
 from collections.abc import Callable, Iterable, Mapping
-from typing import Protocol
+from contextlib import closing
+from typing import TYPE_CHECKING, Protocol
 
 from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
-from drengr.store.errors import Busy, DatabaseError, StoreError, UnknownProject
+from drengr.store.errors import Busy, DatabaseError, StoreError, UnknownProject, Unreachable
 from drengr.store.results import (
     FIRST_DAY,
     NO_PROJECT,
@@ -29,10 +31,13 @@ from drengr.store.results import (
     WrongTotal,
 )
 
+if TYPE_CHECKING:
+    from drengr.store.postgresql import PostgresqlStore
+
 __all__ = [
     "NO_PROJECT", "Access", "Account", "Added", "Arrivals", "Busy", "Condition", "Counted", "DatabaseError",
     "Key", "LedgerDay", "NewProject", "Problem", "Progress", "Project", "Store", "StoreError", "UnknownProject",
-    "Upgrade", "WrongAccount", "WrongTotal", "open_store", "planned_upgrade", "upgrade",
+    "Unreachable", "Upgrade", "WrongAccount", "WrongTotal", "exists", "open_store", "planned_upgrade", "upgrade",
 ]  # fmt: skip
 
 
@@ -140,8 +145,6 @@ class Store(Protocol):
     def database_id(self) -> str:
         """32 hex digits, made at random with the database; its copies and backups have the same."""
 
-    folder: str  # where large uploads may lie while they are read
-
     def prove_writable(self) -> None:
         """Write and commit a line. Raises what a client's write would raise now."""
 
@@ -169,23 +172,44 @@ class Store(Protocol):
         """Close every connection, and let go of the database."""
 
 
-def open_store(location: str, synchronous: str = "FULL", access: Access = "write") -> Store:
+def open_store(
+    location: str,
+    synchronous: str = "FULL",
+    access: Access = "write",
+    connections: int = 8,
+    *,
+    reachable: bool = True,
+) -> Store:
     """The store at this place.
 
-    location     path of an SQLite file
+    location     path of an SQLite file, or postgresql://…
     synchronous  "FULL" | "NORMAL"
     access       "upgrade": make it when missing, bring an older one up to date (who starts the service) | "write": make
                  it when missing, refuse an older one | "read": it must be there, the right to read is enough |
                  "inspect": as read, an older one too
+    connections  PostgreSQL: the most that this process may hold
+    reachable    False: a database that cannot be reached now is no error; the verbs say so until it can
     Raises       StoreError
     """
-    from drengr.store.sqlite import SqliteStore
+    if not _is_url(location):
+        from drengr.store.sqlite import SqliteStore
 
-    return SqliteStore(location, synchronous, access)
+        return SqliteStore(location, synchronous, access)
+    store = _postgresql(location, synchronous, access, connections)
+    try:
+        store.make_ready()
+    except Unreachable:
+        if reachable:
+            store.close()
+            raise
+    return store
 
 
 def planned_upgrade(location: str) -> Upgrade | None:
     """What an upgrade of the database there would take; None when it has every change. Raises StoreError."""
+    if _is_url(location):
+        with closing(_postgresql(location, "FULL", "inspect", 1)) as store:
+            return store.planned_upgrade()
     from drengr.store.sqlite import planned_upgrade as planned
 
     return planned(location)
@@ -193,6 +217,34 @@ def planned_upgrade(location: str) -> Upgrade | None:
 
 def upgrade(location: str, say: Callable[[str], object]) -> None:
     """Bring an older database up to date, and tell each step. Raises StoreError."""
+    if _is_url(location):
+        with closing(_postgresql(location, "FULL", "upgrade", 1)) as store:
+            return store.make_ready()
     from drengr.store.sqlite import upgrade as bring_up_to_date
 
     bring_up_to_date(location, say)
+
+
+def exists(location: str) -> bool:
+    """Whether there is a database with tables at this place; nothing is made.
+
+    Raises  StoreError when that cannot be known
+    """
+    if not _is_url(location):
+        return os.path.exists(location)
+    with closing(_postgresql(location, "FULL", "inspect", 1)) as store:
+        return store.has_tables()
+
+
+def _is_url(location: str) -> bool:
+    return location.startswith(("postgresql://", "postgres://"))
+
+
+def _postgresql(url: str, synchronous: str, access: Access, connections: int) -> "PostgresqlStore":
+    try:
+        from drengr.store.postgresql import PostgresqlStore
+    except ImportError as error:
+        if error.name != "psycopg":
+            raise
+        raise DatabaseError("PostgreSQL needs one more package: pip install 'drengr[postgresql]'") from None
+    return PostgresqlStore(url, synchronous, access, connections)

@@ -1,6 +1,7 @@
 """What one transaction adds to the ledger, counted before it is written (contract 10)."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from drengr.events.outcomes import CHANGED, DROPPED, REFUSED, REMOVED
 from drengr.store.results import Account
@@ -46,7 +47,7 @@ class Entries:
         first, last, at = self._ids.get(key, (first_id, last_id, received_at))
         self._ids[key] = min(first, first_id), max(last, last_id), max(at, received_at)
 
-    def rows(self) -> list[tuple]:
+    def rows(self) -> list[tuple[Any, ...]]:
         """(project, day, door, first_id, last_id, last_received_at, *COUNTS), in the order of their keys."""
         return [
             (*key, *self._ids.get(key, (None, None, None)), *counts) for key, counts in sorted(self._counts.items())

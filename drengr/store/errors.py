@@ -26,5 +26,12 @@ class DatabaseError(StoreError):
     """The database cannot be used until somebody mends it."""
 
 
+class Unreachable(StoreError):
+    """Nobody answers there now, or not us; that may pass by itself."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, "the database cannot be reached")
+
+
 class UnknownProject(LookupError):
     """No project, or more than one, answers to what was asked for; the text says which there are."""

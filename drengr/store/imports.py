@@ -1,12 +1,14 @@
 """History on its way in: transactions that wait for their turn, and how far an import has come (contract 5)."""
 
 from collections.abc import Callable, Iterable
-from typing import Any, Protocol
+from typing import TypeVar
 
 from drengr.events.event import Event
 from drengr.store.errors import Busy
 from drengr.store.results import Account, Added, Progress
 from drengr.store.sql import Reader, Statements, Writer
+
+R = TypeVar("R")
 
 _TRIES = 5  # of a transaction whose turn did not come: history has more time than a live client
 
@@ -18,35 +20,24 @@ ON CONFLICT (project_id, file_key) DO UPDATE SET rows = excluded.rows, imported 
 """
 
 
-class EventWriter(Protocol):
-    """Adds events."""
-
-    def add(
-        self,
-        project_id: int,
-        events: list[Event],
-        account: Account | None = None,
-        *,
-        also: Callable[[Any, Added], object] | None = None,
-    ) -> Added:
-        """Store what is not here yet; `also` is called in the same transaction."""
-
-
 def add_history(
-    writer: EventWriter,
+    add: Callable[..., Added],
     project_id: int,
     events: list[Event],
     account: Account | None,
     file_key: str | None,
     progress: Callable[[Added], Progress] | None,
 ) -> Added:
-    """As EventWriter.add, with more patience; how far the file has come is noted in the same transaction."""
+    """As `add`, with more patience; how far the file has come is noted in the same transaction.
+
+    add  (project_id, events, account, also=…) → what became of the events; calls `also` in their transaction
+    """
 
     def also(connection: Statements, added: Added) -> None:
         if file_key is not None and progress is not None:
             connection.execute(_KEEP, (project_id, file_key, *progress(added)))
 
-    return _patiently(lambda: writer.add(project_id, events, account, also=also if file_key else None))
+    return _patiently(lambda: add(project_id, events, account, also=also if file_key else None))
 
 
 def progress_of(database: Reader, project_id: int, file_key: str) -> Progress | None:
@@ -66,7 +57,7 @@ def forget_progress(commits: Writer, project_id: int, file_keys: Iterable[str]) 
     _patiently(lambda: commits.run(lambda connection: connection.executemany(statement, keys)))
 
 
-def _patiently(write: Callable[[], Any]) -> Any:
+def _patiently(write: Callable[[], R]) -> R:
     for _ in range(_TRIES - 1):
         try:
             return write()

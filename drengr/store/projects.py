@@ -46,7 +46,7 @@ def revoke_key(commits: Writer, key_or_id: str) -> bool:
     is_id = key_or_id.isdecimal() and len(key_or_id) < 19  # the databases' integers end there
     column, value = ("id", int(key_or_id)) if is_id else ("key_hash", key_hash(key_or_id))
     statement = f"UPDATE api_keys SET revoked_at = ? WHERE {column} = ? AND revoked_at IS NULL"
-    return commits.run(lambda connection: connection.execute(statement, (now_ms(), value)).rowcount > 0)
+    return commits.run(lambda connection: bool(connection.execute(statement, (now_ms(), value)).rowcount > 0))
 
 
 def project_of_key(database: Reader, key: object, kind: str) -> Project | None:

@@ -5,7 +5,7 @@ from drengr.store.sql import Reader, Statements, Writer
 
 def database_id(database: Reader) -> str:
     """32 hex digits, made at random with the database."""
-    return database.read("SELECT database_id FROM identity")[0][0]
+    return str(database.read("SELECT database_id FROM identity")[0][0])
 
 
 def rules(database: Reader) -> dict[str, str]:

@@ -1,7 +1,9 @@
 """What the SQL that is the same on both stores is executed by. A parameter is a ? on both."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+R = TypeVar("R")
 
 
 class Rows(Protocol):
@@ -33,5 +35,5 @@ class Reader(Protocol):
 class Writer(Protocol):
     """A database that is written."""
 
-    def run(self, work: Callable[[Any], Any]) -> Any:
+    def run(self, work: Callable[[Any], R]) -> R:
         """What `work(statements)` returned, once its transaction is committed."""

@@ -57,10 +57,24 @@ def test_a_word_has_no_blanks_but_a_key_may():
 
 @pytest.mark.parametrize("url", ["postgresql://me:s3cret@host/db", "postgres://host/db?password=s3cret", "x://s3cret"])
 def test_the_password_of_a_servers_address_is_never_printed(url):
-    for name in ("DRENGR_DATABASE", "PORT", "DRENGR_SYNCHRONOUS"):
+    for name in ("DRENGR_FOLDER", "PORT", "DRENGR_SYNCHRONOUS"):
         with pytest.raises(BadSetting) as caught:
             read_config({name: url})
         assert "s3cret" not in str(caught.value) and name in str(caught.value)
+
+
+def test_a_url_of_postgresql_is_taken_as_it_is_and_never_shown():
+    url = "postgresql://me:s3cret@host:5433,other/db?target_session_attrs=read-write"
+    config = read_config({"DRENGR_DATABASE": url})
+    assert (config["DRENGR_DATABASE"], config.database_shown, config.folder) == (url, "PostgreSQL", os.getcwd())
+    with pytest.raises(BadSetting) as caught:
+        read_config({"DRENGR_DATABASE": "mysql://me:s3cret@host/db"})
+    assert "s3cret" not in str(caught.value)
+
+
+def test_what_stays_on_the_machine_lies_beside_the_file_unless_a_folder_is_named(tmp_path):
+    assert read_config({"DRENGR_DATABASE": "/srv/drengr.db"}).folder == "/srv"
+    assert read_config({"DRENGR_DATABASE": "/srv/drengr.db", "DRENGR_FOLDER": str(tmp_path)}).folder == str(tmp_path)
 
 
 BAD = [

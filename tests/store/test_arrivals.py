@@ -6,6 +6,8 @@ from drengr.admin.questions import PageQuery, Position
 from tests.admin import DAY_MS, USER, event
 from tests.conftest import NOW_MS
 
+pytestmark = pytest.mark.both_stores
+
 
 def query(limit: int = 100, **filters: str) -> PageQuery:
     return PageQuery(NOW_MS, Position(NOW_MS, 0), limit, **filters)

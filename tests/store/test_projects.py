@@ -5,8 +5,9 @@ from uuid import UUID
 import pytest
 
 from drengr.keys import key_hash
-from drengr.store import UnknownProject
-from drengr.store.sqlite import SqliteStore
+from drengr.store import UnknownProject, open_store
+
+pytestmark = pytest.mark.both_stores
 
 
 def test_a_project_has_a_uuid_and_one_key_of_each_kind(store):
@@ -47,6 +48,7 @@ def test_what_is_no_key_opens_nothing(store, key):
     assert store.project_of_key(key, "secret") is None
 
 
+@pytest.mark.sqlite
 def test_only_the_hash_of_a_key_is_stored(store):
     made = store.make_project("shop")
     hashes = [row[0] for row in store.database.read("SELECT key_hash FROM api_keys ORDER BY id")]
@@ -55,10 +57,10 @@ def test_only_the_hash_of_a_key_is_stored(store):
     assert made.publishable_key not in dumped and made.secret_key not in dumped
 
 
-def test_a_revoked_key_stops_at_once_in_every_open_store(store, database_path):
+def test_a_revoked_key_stops_at_once_in_every_open_store(store, location):
     made = store.make_project("shop")
     kept = store.make_key(store.find_project("shop"), "secret")
-    other_worker = SqliteStore(str(database_path))
+    other_worker = open_store(location)
     for worker in (store, other_worker):
         assert worker.project_of_key(made.secret_key, "secret") is not None
     assert store.revoke_key(made.secret_key) is True

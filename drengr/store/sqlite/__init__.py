@@ -1,6 +1,5 @@
 """The store in one SQLite file: who reads it, who writes it. All of SQLite's SQL is in this folder."""
 
-import os
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
@@ -74,7 +73,6 @@ class SqliteStore:
         self.database = Database(path, synchronous, access)
         self.commits = GroupCommit(self.database)
         self.events = EventWriter(self.database, self.commits)
-        self.folder = os.path.dirname(self.database.path)
 
     @_verb
     def make_project(self, name: str) -> NewProject:
@@ -134,7 +132,7 @@ class SqliteStore:
         progress: Callable[[Added], Progress] | None = None,
         account: Account | None = None,
     ) -> Added:
-        return imports.add_history(self.events, project_id, events, account, file_key, progress)
+        return imports.add_history(self.events.add, project_id, events, account, file_key, progress)
 
     @_verb
     def progress_of(self, project_id: int, file_key: str) -> Progress | None:

@@ -1,0 +1,258 @@
+"""The store in PostgreSQL: any number of processes and machines write to it (contract 13)."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import wraps
+from typing import ParamSpec, TypeVar
+from uuid import uuid4
+
+import psycopg
+
+from drengr.admin.questions import CountQuery, PageQuery
+from drengr.admin.shown import StoredEvent
+from drengr.events.event import Event
+from drengr.store import imports, names, projects, rules
+from drengr.store.clock import now_ms
+from drengr.store.postgresql import count, ledger, quota, read, schema, totals
+from drengr.store.postgresql.connections import Connection
+from drengr.store.postgresql.database import LONG_WRITE_S, READ_S, Database
+from drengr.store.postgresql.sentences import as_store_error
+from drengr.store.postgresql.write import EventWriter
+from drengr.store.results import (
+    FIRST_DAY,
+    Access,
+    Account,
+    Added,
+    Arrivals,
+    Condition,
+    Counted,
+    Key,
+    LedgerDay,
+    NewProject,
+    Problem,
+    Progress,
+    Project,
+    Upgrade,
+    WrongAccount,
+    WrongTotal,
+)
+
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
+
+_BEAT = """
+INSERT INTO heartbeat (process, written_at) VALUES (?, ?)
+ON CONFLICT (process) DO UPDATE SET written_at = excluded.written_at
+"""
+_FORGET_BEATS = """
+DELETE FROM heartbeat WHERE process IN (SELECT process FROM heartbeat WHERE written_at < ? FOR UPDATE SKIP LOCKED)
+"""
+_REMEMBERED_MS = 86_400_000  # since the last beat of a process
+_SIZE = "SELECT pg_database_size(current_database())"
+
+
+def _verb(call: Callable[_P, _R]) -> Callable[_P, _R]:
+    """The call with StoreError in the place of what psycopg raises, once the tables are known to be there."""
+
+    @wraps(call)
+    def verb(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        store = args[0]
+        assert isinstance(store, PostgresqlStore)
+        store.make_ready()
+        with _in_plain_words():
+            return call(*args, **kwargs)
+
+    return verb
+
+
+@contextmanager
+def _in_plain_words() -> Iterator[None]:
+    """StoreError in the place of what psycopg raises, whose text names host and user."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise as_store_error(error) from None
+
+
+class PostgresqlStore:
+    """A database with this process's connections. The verbs are explained at drengr.store.Store.
+
+    url          libpq's
+    synchronous  "FULL" | "NORMAL"
+    access       see drengr.store.open_store
+    connections  the most that this process may hold
+    """
+
+    def __init__(self, url: str, synchronous: str, access: Access, connections: int) -> None:
+        self._access: Access = access
+        self.database = self.commits = Database(url, connections, synchronous)
+        self.events = EventWriter(self.database, leaders=max(1, min(3, connections // 2)))
+        self._process = str(uuid4())
+        self._is_ready = False
+
+    def make_ready(self) -> None:
+        """Make the tables, or bring them up to date, as far as the access goes. Raises StoreError."""
+        if not self._is_ready:
+            with _in_plain_words():
+                schema.make_ready(self.database, self._access)
+            self._is_ready = True
+
+    def has_tables(self) -> bool:
+        """Whether there is anything to ask. Makes nothing."""
+        with _in_plain_words():
+            return schema.has_tables(self.database)
+
+    def planned_upgrade(self) -> Upgrade | None:
+        """What bringing the tables up to date takes."""
+        with _in_plain_words():
+            steps = schema.pending_steps(self.database)
+            size = self.database.read(_SIZE)[0][0]
+        return Upgrade(tuple(steps), size, 0, 0, 1) if steps else None
+
+    @_verb
+    def make_project(self, name: str) -> NewProject:
+        return projects.make_project(self.database, name)
+
+    @_verb
+    def make_default_project(self) -> NewProject | None:
+        if projects.all_projects(self.database):  # a standby cannot write, and need not
+            return None
+        return projects.make_default_project(self.database)
+
+    @_verb
+    def projects(self) -> list[Project]:
+        return projects.all_projects(self.database)
+
+    @_verb
+    def find_project(self, name_or_uuid: str | None) -> Project:
+        return projects.find_project(self.database, name_or_uuid)
+
+    @_verb
+    def make_key(self, project: Project, kind: str) -> str:
+        return projects.make_key(self.database, project, kind)
+
+    @_verb
+    def all_keys(self, project: Project | None = None) -> list[Key]:
+        return projects.all_keys(self.database, project)
+
+    @_verb
+    def revoke_key(self, key_or_id: str) -> bool:
+        return projects.revoke_key(self.database, key_or_id)
+
+    @_verb
+    def project_of_key(self, key: object, kind: str) -> Project | None:
+        return projects.project_of_key(self.database, key, kind)
+
+    @_verb
+    def owner_of_key(self, key: object) -> tuple[Project, str] | None:
+        return projects.owner_of_key(self.database, key)
+
+    @_verb
+    def sender(self, key: object, now_ms: int) -> tuple[Project | None, int]:
+        return quota.project_and_usage(self.database, key, now_ms)
+
+    @_verb
+    def add(
+        self, project_id: int, events: list[Event], account: Account | None = None, *, metered: bool = False
+    ) -> Added:
+        return self.events.add(project_id, events, account, metered=metered)
+
+    @_verb
+    def add_history(
+        self,
+        project_id: int,
+        events: list[Event],
+        file_key: str | None = None,
+        progress: Callable[[Added], Progress] | None = None,
+        account: Account | None = None,
+    ) -> Added:
+        return imports.add_history(self.events.add_history, project_id, events, account, file_key, progress)
+
+    @_verb
+    def progress_of(self, project_id: int, file_key: str) -> Progress | None:
+        return imports.progress_of(self.database, project_id, file_key)
+
+    @_verb
+    def forget_progress(self, project_id: int, file_keys: Iterable[str]) -> None:
+        imports.forget_progress(self.database, project_id, file_keys)
+
+    @_verb
+    def page(self, project_id: int, query: PageQuery) -> list[StoredEvent]:
+        return read.event_page(self.database, project_id, query)
+
+    @_verb
+    def count(self, project_id: int, query: CountQuery) -> Counted:
+        return count.count_events(self.database, project_id, query)
+
+    @_verb
+    def arrivals(self, project_id: int, after_id: int, query: PageQuery) -> Arrivals:
+        return read.arrivals(self.database, project_id, after_id, query)
+
+    @_verb
+    def last_id(self) -> int:
+        return read.last_id(self.database)
+
+    @_verb
+    def names_near(self, project_id: int, name: str) -> list[str]:
+        return names.names_near(self.database, project_id, name)
+
+    @_verb
+    def database_id(self) -> str:
+        return rules.database_id(self.database)
+
+    @_verb
+    def rules(self) -> dict[str, str]:
+        return rules.rules(self.database)
+
+    @_verb
+    def save_rules(self, wanted: dict[str, str]) -> None:
+        rules.save_rules(self.database, self.database, wanted)
+
+    @_verb
+    def prove_writable(self) -> None:
+        def beat(connection: Connection) -> None:
+            connection.execute(_BEAT, (self._process, now_ms()))
+            connection.execute(_FORGET_BEATS, (now_ms() - _REMEMBERED_MS,))
+
+        self.database.run(beat)
+
+    @_verb
+    def note(self, counted: Mapping[tuple[int, int, str], Mapping[str, int]], problems: list[Problem]) -> None:
+        self.database.run(lambda connection: ledger.note(connection, counted, problems))
+
+    @_verb
+    def ledger(self, project_id: int | None, first_day: int, last_day: int) -> list[LedgerDay]:
+        return ledger.days(self.database, project_id, first_day, last_day)
+
+    @_verb
+    def problems(self, project_id: int | None) -> list[Problem]:
+        return ledger.problems(self.database, project_id)
+
+    @_verb
+    def faults(self) -> list[str]:
+        return totals.orphans(self.database)
+
+    @_verb
+    def wrong_totals(self, first_day: int = FIRST_DAY) -> list[WrongTotal | WrongAccount]:
+        wrong = totals.wrong_totals(self.database, first_day)
+        return [*wrong, *ledger.wrong_accounts(self.database, first_day)]
+
+    @_verb
+    def repair(self, wrong: list[WrongTotal | WrongAccount]) -> None:
+        totals.repair(self.database, [total for total in wrong if isinstance(total, WrongTotal)])
+        if any(isinstance(account, WrongAccount) for account in wrong):
+            self.database.run(ledger.repair_accounts, LONG_WRITE_S)
+
+    @_verb
+    def condition(self) -> Condition:
+        size = self.database.read(_SIZE, seconds=READ_S)[0][0]
+        return Condition({"db": size}, 0, 0, None, [], [])
+
+    def quick_check(self, seconds: float) -> list[str] | None:
+        return []  # PostgreSQL checks its pages itself, with initdb --data-checksums
+
+    def observe_commits(self, observe: Callable[[float], None]) -> None:
+        self.events.observe = observe
+
+    def close(self) -> None:
+        self.database.close()

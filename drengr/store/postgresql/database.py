@@ -1,0 +1,157 @@
+"""Transactions: how long they may take, and whether they are committed although nobody said so (contract 13)."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from typing import Any, TypeVar
+
+import psycopg
+
+from drengr.store.errors import StoreError, Unreachable
+from drengr.store.postgresql.connections import Connection, Connections
+
+# A request waits half a second for its place (see api/gate.py), looks up its key, and then writes or reads: below 5 s
+# in all, on the service's own clock.
+LOOK_UP_S = 1.0
+READ_S = 3.0
+WRITE_S = 2.2
+ASK_AGAIN_S = 0.8  # past WRITE_S: what became of a COMMIT whose answer did not come
+LONG_WRITE_S = 25.0  # history: followers look back 60 s, and no transaction may take longer than 30
+LONG_READ_S = 3600.0  # verify
+
+_ASK_EVERY_S = 0.05
+_STATUS = "SELECT pg_xact_status(?::xid8)"
+
+R = TypeVar("R")
+
+
+class LostCommit(Exception):
+    """The connection broke while it was committing."""
+
+    def __init__(self, transaction: str) -> None:
+        super().__init__(transaction)
+        self.transaction = transaction
+
+
+class Database:
+    """One database, through this process's connections.
+
+    url          libpq's
+    connections  the most that this process may hold
+    synchronous  "FULL" | "NORMAL"
+    """
+
+    def __init__(self, url: str, connections: int, synchronous: str) -> None:
+        self.connections = Connections(url, connections)
+        self._synchronous = "on" if synchronous == "FULL" else "off"
+
+    def read(self, sql: str, parameters: Sequence[object] = (), seconds: float = LOOK_UP_S) -> list[tuple[Any, ...]]:
+        """All rows of one quick query."""
+        deadline = time.monotonic() + seconds
+        try:
+            return self._rows(sql, parameters, deadline)
+        except psycopg.OperationalError as error:
+            if error.sqlstate is not None and error.sqlstate[:2] not in ("08", "57"):
+                raise
+            return self._rows(sql, parameters, deadline)  # the server was restarted since: a new connection may do
+
+    @contextmanager
+    def snapshot(self, seconds: float = READ_S) -> Iterator[Connection]:
+        """A connection that sees one state of the database; it has its own limit on each statement."""
+        begin = (
+            f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {_ms(seconds)};"
+            " SET LOCAL jit = off"
+        )
+        with self._begun(begin, time.monotonic() + seconds) as connection:
+            yield connection
+            connection.execute("ROLLBACK")
+
+    @contextmanager
+    def writing(self, deadline: float, *, slow: bool = False) -> Iterator[Connection]:
+        """A connection in a transaction; `commit` ends it, else all is taken back."""
+        left_ms = _ms(max(deadline - time.monotonic(), 0.1))
+        # idle_in_transaction: a process that is stopped must not hold a transaction for longer than followers look back
+        begin = (
+            f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = {self._synchronous};"
+            f" SET LOCAL statement_timeout = {left_ms}; SET LOCAL idle_in_transaction_session_timeout = '5s'"
+        )
+        with self._begun(begin, deadline, slow=slow) as connection:
+            yield connection
+
+    def run(self, work: Callable[[Connection], R], seconds: float = WRITE_S) -> R:
+        """What `work(connection)` returned, once its transaction is committed."""
+        deadline = time.monotonic() + seconds
+        try:
+            with self.writing(deadline, slow=seconds > WRITE_S) as connection:
+                result = work(connection)
+                commit(connection, transaction_of(connection))
+        except LostCommit as lost:
+            self.find_out(lost, deadline + ASK_AGAIN_S)
+        return result
+
+    def find_out(self, lost: LostCommit, deadline: float) -> None:
+        """Returns when the transaction is committed. Raises StoreError when it is not, or cannot be known in time.
+
+        While its server process has not noticed yet that nobody listens, it is still in progress.
+        """
+        status = None
+        while status in (None, "in progress") and time.monotonic() < deadline:
+            with suppress(psycopg.Error, StoreError):
+                status = self._rows(_STATUS, (lost.transaction,), deadline)[0][0]
+            time.sleep(_ASK_EVERY_S)
+        if status != "committed":
+            known = "nothing was stored" if status == "aborted" else "what became of it is not known"
+            raise Unreachable(f"PostgreSQL broke the connection while it was committing; {known}.")
+
+    def close(self) -> None:
+        """Hang up."""
+        self.connections.close()
+
+    def _rows(self, sql: str, parameters: Sequence[object], deadline: float) -> list[tuple[Any, ...]]:
+        with self.connections.lent(deadline) as connection:
+            return connection.execute(sql, parameters).fetchall()
+
+    @contextmanager
+    def _begun(self, begin: str, deadline: float, *, slow: bool = False) -> Iterator[Connection]:
+        """A connection after this BEGIN; the block's error rolls back."""
+        with ExitStack() as stack:
+            connection = stack.enter_context(self.connections.lent(deadline, slow=slow))
+            try:
+                connection.execute(begin)
+            except psycopg.OperationalError:
+                if not connection.raw.closed:
+                    raise
+                stack.close()  # the server was restarted since: a new connection may do
+                connection = stack.enter_context(self.connections.lent(deadline, slow=slow))
+                connection.execute(begin)
+            try:
+                yield connection
+            finally:
+                if not connection.is_idle and not connection.raw.closed:
+                    with suppress(psycopg.Error):
+                        connection.execute("ROLLBACK")
+
+
+def transaction_of(connection: Connection) -> str:
+    """The number by which PostgreSQL knows this transaction later."""
+    found = connection.execute("SELECT pg_current_xact_id()::text")
+    # The statement's limit is lifted for the COMMIT: one that waits for a standby would give up that wait and say
+    # COMMIT all the same.
+    connection.execute("SET LOCAL statement_timeout = 0")
+    return str(found.fetchall()[0][0])
+
+
+def commit(connection: Connection, transaction: str) -> None:
+    """Commit. Raises LostCommit when nobody says whether it was done."""
+    try:
+        done = connection.execute("COMMIT")
+    except psycopg.Error as error:
+        if connection.raw.closed:
+            raise LostCommit(transaction) from error
+        raise
+    if done.statusmessage != "COMMIT":
+        raise StoreError("PostgreSQL took the transaction back; nothing was stored.")
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)

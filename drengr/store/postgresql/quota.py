@@ -1,0 +1,38 @@
+"""The day's live usage, for the quota (contract 4). It fails open: a metering fault lets events in."""
+
+import hmac
+
+import psycopg
+
+from drengr.events.times import DAY_MS
+from drengr.keys import key_hash
+from drengr.log import faults
+from drengr.store.postgresql.database import Database
+from drengr.store.projects import project_of_key
+from drengr.store.results import Project
+
+_SENDER = """
+SELECT k.key_hash, p.id, p.uuid, p.name,
+  (SELECT coalesce(sum(u.events), 0)::bigint FROM live_usage AS u WHERE u.project_id = p.id AND u.day = ?)
+FROM api_keys AS k JOIN projects AS p ON p.id = k.project_id
+WHERE k.key_hash = ? AND k.kind = 'publishable' AND k.revoked_at IS NULL
+"""
+
+
+def project_and_usage(database: Database, key: object, now_ms: int) -> tuple[Project | None, int]:
+    """(the project that a publishable key opens, else None; events it stored through the acceptor this UTC day).
+
+    Raises  StoreError, psycopg.Error when not even the key can be read
+    """
+    if not isinstance(key, str):
+        return None, 0
+    digest = key_hash(key)
+    try:
+        found = database.read(_SENDER, (now_ms // DAY_MS, digest))
+    except psycopg.Error as fault:
+        project = project_of_key(database, key, "publishable")
+        faults.warning("The daily quota cannot be read (%s); events are let in.", type(fault).__name__)
+        return project, 0
+    if not found or not hmac.compare_digest(found[0][0], digest):
+        return None, 0
+    return Project(*found[0][1:4]), found[0][4]

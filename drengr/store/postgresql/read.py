@@ -1,0 +1,90 @@
+"""The log, newest first, a page at a time (contract 6)."""
+
+from typing import Any
+
+from drengr.admin.questions import PageQuery
+from drengr.admin.shown import StoredEvent
+from drengr.store.postgresql.connections import Connection
+from drengr.store.postgresql.database import Database
+from drengr.store.postgresql.packing import event_id_of
+from drengr.store.results import Arrivals
+
+_COLUMNS = """
+  e.id, e.dedup_key, e.name_id, e.origin_id, e.install_id, e.external_id, e.session_id, e.session_is_integer,
+  e.occurred_at, e.received_at, e.dims::text, e.measures::text, e.properties::text
+"""
+# The events come out of an index in the order wanted; the words are looked up for those of the page only.
+_PAGE = f"""
+SELECT e.id, e.dedup_key, n.name, o.source, e.install_id, e.external_id, e.session_id, e.session_is_integer,
+  e.occurred_at, e.received_at, e.dims, e.measures, e.properties
+FROM (SELECT {_COLUMNS} FROM semantic_events AS e WHERE {{filters}} ORDER BY {{order}} LIMIT ?) AS e
+JOIN event_names AS n ON n.id = e.name_id JOIN origins AS o ON o.id = e.origin_id
+ORDER BY {{order}}
+"""
+_NEWEST_FIRST = "e.occurred_at DESC, e.id DESC"
+_AS_STORED = "e.id"
+
+
+def event_page(database: Database, project_id: int, query: PageQuery) -> list[StoredEvent]:
+    """The events that the query asks for, newest first; of one millisecond, the last stored first."""
+    with database.snapshot() as connection:
+        filters = _filters(connection, project_id, query)
+        if filters is None:
+            return []
+        filters["e.occurred_at >= ?"] = query.since
+        words = " AND ".join([*filters, "(e.occurred_at, e.id) < (?::bigint, ?::bigint)"])
+        statement = _PAGE.format(filters=words, order=_NEWEST_FIRST)
+        rows = connection.execute(statement, (*filters.values(), *query.before, query.limit)).fetchall()
+    return [_plain(row) for row in rows]
+
+
+def arrivals(database: Database, project_id: int, after_id: int, query: PageQuery) -> Arrivals:
+    """The first `query.limit` events stored after that id, in the order of storing; the query's times do not count."""
+    with database.snapshot() as connection:
+        newest = _last_id(connection)
+        filters = _filters(connection, project_id, query)
+        if filters is None:
+            return Arrivals([], max(newest, after_id))
+        words = " AND ".join([*filters, "e.id > ? AND e.id <= ?"])
+        statement = _PAGE.format(filters=words, order=_AS_STORED)
+        rows = connection.execute(statement, (*filters.values(), after_id, newest, query.limit)).fetchall()
+    return Arrivals([_plain(row) for row in rows], rows[-1][0] if len(rows) == query.limit else max(newest, after_id))
+
+
+def last_id(database: Database) -> int:
+    """The id of the event stored last; 0 when there is none."""
+    with database.snapshot() as connection:
+        return _last_id(connection)
+
+
+def _last_id(connection: Connection) -> int:
+    return int(connection.execute("SELECT coalesce(max(id), 0) FROM semantic_events").fetchall()[0][0])
+
+
+def _filters(connection: Connection, project_id: int, query: PageQuery) -> dict[str, object] | None:
+    """Conditions and their values; None when nothing can match."""
+    external_ids = {query.user_id, query.external_id} - {None}
+    texts = (query.event_name, query.external_id, query.install_id, query.source)
+    if len(external_ids) > 1 or any("\0" in text for text in texts if text):  # no stored text has a NUL
+        return None
+    filters: dict[str, object] = {"e.project_id = ?": project_id}
+    if external_ids:
+        filters["e.external_id = ?"] = external_ids.pop()
+    if query.event_name is not None:
+        names = "SELECT id FROM event_names WHERE project_id = ? AND name = ?"
+        found = connection.execute(names, (project_id, query.event_name)).fetchall()
+        if not found:
+            return None
+        filters["e.name_id = ?"] = found[0][0]
+    if query.install_id is not None:
+        filters["e.install_id = ?"] = query.install_id
+    if query.source is not None:
+        filters["e.origin_id IN (SELECT id FROM origins WHERE source = ?)"] = query.source
+    return filters
+
+
+def _plain(row: tuple[Any, ...]) -> StoredEvent:
+    number, key, name, source, install_id, external_id, session, is_integer, *rest = row
+    return StoredEvent(
+        number, event_id_of(key), name, source, install_id, external_id, int(session) if is_integer else session, *rest
+    )

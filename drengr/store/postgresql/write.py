@@ -1,0 +1,286 @@
+"""Put events away: one statement a group, which keeps the totals too (contract 13: writing).
+
+The locks of all transactions are taken in one order, or they would wait for each other in a circle: new names, new
+origins, events, hours, days, ledger, usage; each of them in the order of its keys.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import psycopg
+
+from drengr.events.event import Event
+from drengr.events.outcomes import door_of
+from drengr.events.times import DAY_MS, HOUR_MS
+from drengr.log import faults
+from drengr.store.clock import now_ms
+from drengr.store.entries import Entries
+from drengr.store.postgresql import arrays, ledger
+from drengr.store.postgresql.connections import Connection
+from drengr.store.postgresql.database import (
+    ASK_AGAIN_S,
+    LONG_WRITE_S,
+    WRITE_S,
+    Database,
+    LostCommit,
+    commit,
+    transaction_of,
+)
+from drengr.store.postgresql.group_commit import GroupCommit, Ticket
+from drengr.store.postgresql.packing import dedup_key
+from drengr.store.results import Account, Added
+
+_MOST_REMEMBERED = 50_000  # names and origins: a client that invents names must not fill the memory
+_LEADERS = 3  # transactions of live events at once; more of them only wait for the same disk
+
+# Times before 1970 are rounded down too: a shift of whole days, past the year 0, makes every time positive.
+_SHIFT_MS = 1_000_000 * DAY_MS
+_COLUMNS = {
+    "project_id": "bigint", "dedup_key": "bytea", "name_id": "bigint", "origin_id": "bigint", "install_id": "text",
+    "external_id": "text", "session_id": "text", "session_is_integer": "boolean", "occurred_at": "bigint",
+    "received_at": "bigint", "dims": "json", "measures": "json", "properties": "json",
+}  # fmt: skip
+
+
+def _add_to(table: str, unit: str, length_ms: int) -> str:
+    number = f"(occurred_at + {_SHIFT_MS}) / {length_ms} - {_SHIFT_MS // length_ms}"
+    return f"""
+  INSERT INTO {table} (project_id, {unit}, name_id, slot, events)
+  SELECT project_id, {number}, name_id, ?::smallint, count(*) FROM new GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+  ON CONFLICT (project_id, {unit}, name_id, slot) DO UPDATE SET events = {table}.events + excluded.events"""
+
+
+# Rows come in the order of their keys, their ids in the order of their places in the requests.
+_INSERT = f"""
+WITH drawn AS MATERIALIZED (
+  SELECT array_agg(nextval('event_ids')) AS ids FROM generate_series(1, ?::integer)
+), new AS (
+  INSERT INTO semantic_events (id, {", ".join(_COLUMNS)})
+  SELECT drawn.ids[r.place], {", ".join(f"r.{column}" for column in _COLUMNS)}
+  FROM drawn, unnest(?::integer[], {", ".join(f"?::{kind}[]" for kind in _COLUMNS.values())})
+    AS r (place, {", ".join(_COLUMNS)})
+  ON CONFLICT (project_id, dedup_key) DO NOTHING
+  RETURNING id, project_id, name_id, occurred_at
+), hours AS ({_add_to("hour_totals", "hour", HOUR_MS)}
+), days AS ({_add_to("day_totals", "day", DAY_MS)}
+)
+SELECT d.place, d.id FROM drawn, unnest(drawn.ids) WITH ORDINALITY AS d (id, place) JOIN new USING (id) ORDER BY d.place
+"""
+_NAMES = """
+INSERT INTO event_names (project_id, name) SELECT * FROM unnest(?::bigint[], ?::text[])
+ON CONFLICT (project_id, name) DO NOTHING
+"""
+_NAME_CODES = """
+SELECT n.project_id, n.name, n.id FROM event_names AS n
+JOIN unnest(?::bigint[], ?::text[]) AS asked (project_id, name) USING (project_id, name)
+"""
+_ORIGINS = """
+INSERT INTO origins (source, app_package) SELECT * FROM unnest(?::text[], ?::text[])
+ON CONFLICT (source, coalesce(app_package, ''), (app_package IS NULL)) DO NOTHING
+"""
+_ORIGIN_CODES = """
+SELECT o.source, o.app_package, o.id FROM origins AS o
+JOIN unnest(?::text[], ?::text[]) AS asked (source, app_package)
+  ON o.source = asked.source AND o.app_package IS NOT DISTINCT FROM asked.app_package
+"""
+
+Also = Callable[[Connection, Added], object]
+Codes = dict[tuple[Any, ...], int]  # of names by (project_id, name), of origins by (source, app_package)
+
+
+class Addition:
+    """The write of one request's events."""
+
+    def __init__(
+        self, project_id: int, events: list[Event], account: Account | None, metered: bool, also: Also | None
+    ) -> None:
+        self.project_id = project_id
+        self.events = events
+        self.account = account or Account(door_of(events[0].source) if events else "importer", len(events))
+        self.metered = metered
+        self.also = also
+
+    def enter(self, entries: Entries, added: Added, ids: Sequence[int]) -> None:
+        """Into the ledger; `ids` are those of its new rows."""
+        if not (self.events or self.account.received):
+            return
+        received_at = self.events[0].received_at if self.events else now_ms()
+        key = self.project_id, received_at // DAY_MS, self.account.door
+        entries.add(key, self.account, *added)
+        if ids:
+            entries.saw(key, ids[0], ids[-1], received_at)
+
+
+class EventWriter:
+    """Adds events; safe to call from many threads, processes and machines at once."""
+
+    def __init__(self, database: Database, leaders: int = _LEADERS) -> None:
+        self._database = database
+        self._live = GroupCommit(self._lead, leaders)
+        self._codes: Codes = {}
+        self.observe: Callable[[float], None] = lambda seconds: None
+
+    def add(self, project_id: int, events: list[Event], account: Account | None, *, metered: bool) -> Added:
+        """Store the events that are not here yet; the first copy of an event_id stays.
+
+        Raises  StoreError, psycopg.Error: then nothing is stored
+        """
+        addition = Addition(project_id, events, account, metered, None)
+        if not events and not addition.account.received:
+            return Added(0, 0)
+        return self._live.run(addition, len(events), time.monotonic() + WRITE_S)
+
+    def add_history(
+        self, project_id: int, events: list[Event], account: Account | None = None, *, also: Also | None = None
+    ) -> Added:
+        """The same in a transaction of its own that may take longer; `also` is called in it."""
+        addition = Addition(project_id, events, account, False, also)
+        if not events and also is None and not addition.account.received:
+            return Added(0, 0)
+        return self._stored([addition], time.monotonic() + LONG_WRITE_S, slow=True)[0]
+
+    def _lead(self, deadline: float, take: Callable[[], list[Ticket[Addition]]]) -> None:
+        group: list[Ticket[Addition]] = []
+
+        def additions() -> list[Addition]:
+            group.extend(take())
+            return [ticket.work for ticket in group]
+
+        try:
+            results = self._stored(additions, deadline)
+        except psycopg.Error:
+            if len(group) < 2:
+                raise
+            self._store_each(group, deadline)  # one of them has what no column takes: its neighbours are stored
+            return
+        for ticket, result in zip(group, results, strict=True):
+            ticket.result = result
+
+    def _store_each(self, group: list[Ticket[Addition]], deadline: float) -> None:
+        for ticket in group:
+            try:
+                ticket.result = self._stored([ticket.work], deadline)[0]
+            except Exception as error:
+                ticket.error = error
+
+    def _stored(
+        self, additions: list[Addition] | Callable[[], list[Addition]], deadline: float, *, slow: bool = False
+    ) -> list[Added]:
+        """What became of each, all in one transaction, committed."""
+        learned: Codes = {}
+        try:
+            with self._database.writing(deadline, slow=slow) as connection:
+                begun = time.perf_counter()
+                members = additions if isinstance(additions, list) else additions()
+                results = self._put(connection, members, learned)
+                commit(connection, transaction_of(connection))
+                self.observe(time.perf_counter() - begun)
+        except LostCommit as lost:
+            self._database.find_out(lost, deadline + ASK_AGAIN_S)
+        if len(self._codes) > _MOST_REMEMBERED:
+            self._codes.clear()
+        self._codes.update(learned)  # only now: had it been undone, the new codes would mean nothing
+        return results
+
+    def _put(self, connection: Connection, additions: list[Addition], learned: Codes) -> list[Added]:
+        codes = self._codes | learned if learned else self._codes
+        missing = {key for addition in additions for key in _words(addition) if key not in codes}
+        if missing:
+            learned.update(_learned(connection, missing))
+            codes = self._codes | learned
+        ids = _insert(connection, [(a.project_id, event) for a in additions for event in a.events], codes)
+        entries, usage, results, first = Entries(), Counter[tuple[int, int]](), [], 1
+        for addition in additions:
+            new = [ids[place] for place in range(first, first + len(addition.events)) if place in ids]
+            first += len(addition.events)
+            added = Added(len(new), len(addition.events) - len(new))
+            addition.enter(entries, added, new)
+            if addition.metered and new:
+                usage[addition.project_id, addition.events[0].received_at // DAY_MS] += len(new)
+            results.append(added)
+        ledger.add(connection, entries)
+        _meter(connection, usage)
+        for addition, added in zip(additions, results, strict=True):
+            if addition.also is not None:
+                addition.also(connection, added)
+        return results
+
+
+def _words(addition: Addition) -> Iterable[tuple[Any, ...]]:
+    for event in addition.events:
+        yield addition.project_id, event.event_name
+        yield event.source, event.app_package
+
+
+def _learned(connection: Connection, missing: set[tuple[Any, ...]]) -> Codes:
+    """The codes of these names and origins, made where they are new."""
+    names = sorted(key for key in missing if isinstance(key[0], int))
+    origins = sorted((key for key in missing if isinstance(key[0], str)), key=lambda key: (key[0], key[1] or ""))
+    codes: Codes = {}
+    if names:
+        codes |= _made(connection, names, arrays.numbers, _NAMES, _NAME_CODES)
+    if origins:
+        codes |= _made(connection, origins, arrays.texts, _ORIGINS, _ORIGIN_CODES)
+    return codes
+
+
+def _made(
+    connection: Connection, keys: list[tuple[Any, ...]], first: Callable[[Any], str], make: str, find: str
+) -> Codes:
+    owners, words = zip(*keys, strict=True)
+    columns = first(owners), arrays.texts(words)
+    connection.execute(make, columns)
+    return {tuple(row[:2]): row[2] for row in connection.execute(find, columns).fetchall()}
+
+
+def _insert(connection: Connection, events: list[tuple[int, Event]], codes: Codes) -> dict[int, int]:
+    """Place → id of the events that were not here yet, places counted from 1; they are inserted and counted."""
+    if not events:
+        return {}
+    rows = [
+        (
+            project_id,
+            dedup_key(event.event_id),
+            codes[project_id, event.event_name],
+            codes[event.source, event.app_package],
+            event.install_id,
+            event.external_id,
+            None if event.session_id is None else str(event.session_id),
+            None if event.session_id is None else isinstance(event.session_id, int),
+            event.occurred_at,
+            event.received_at,
+            event.dims,
+            event.measures,
+            event.properties,
+            place,
+        )
+        for place, (project_id, event) in enumerate(events, 1)
+    ]
+    rows.sort(key=_key)
+    *columns, places = zip(*rows, strict=True)
+    written = [arrays.WRITE[kind](column) for kind, column in zip(_COLUMNS.values(), columns, strict=True)]
+    slot = connection.slot
+    return dict(connection.execute(_INSERT, (len(rows), arrays.numbers(places), *written, slot, slot)).fetchall())
+
+
+def _key(row: tuple[Any, ...]) -> tuple[int, bytes]:
+    return row[0], row[1]
+
+
+def _meter(connection: Connection, usage: Counter[tuple[int, int]]) -> None:
+    """Count (project_id, day) against the quota. A fault here must let the events in: it is undone alone."""
+    if not usage:
+        return
+    rows = ", ".join(f"({project}, {day}, {connection.slot}, {n})" for (project, day), n in sorted(usage.items()))
+    try:
+        connection.execute(
+            f"SAVEPOINT usage; INSERT INTO live_usage (project_id, day, slot, events) VALUES {rows}"
+            " ON CONFLICT (project_id, day, slot) DO UPDATE SET events = live_usage.events + excluded.events"
+        )
+    except psycopg.Error as error:
+        if connection.raw.closed:
+            raise
+        connection.execute("ROLLBACK TO SAVEPOINT usage")
+        faults.warning("The daily quota cannot be counted (%s); events are let in.", type(error).__name__)
