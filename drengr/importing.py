@@ -14,7 +14,6 @@ from drengr.sources import MAX_TOLD_KEYS, Mapped, read_batch
 from drengr.sources.guess import guess_cause
 
 MAX_REASONS = 10
-TRANSACTION_ROWS = 5000  # some 50 to 100 ms, which live events may have to wait for; 2,000 cost a tenth more
 
 
 class Settings(Protocol):
@@ -133,6 +132,7 @@ class Import:
     put     stores the events in one transaction and says what became of them; it is given the totals before, so that
             it can keep those after in the same transaction
     place   text before a reason: `event 4` over HTTP, a file and its line on the command line
+    rows_at_once  how many rows one transaction should have now: few while live events wait for their turn
     tally   of an earlier run that went so far with the same file
     """
 
@@ -142,8 +142,11 @@ class Import:
         put: Callable[[Waiting, Tally], Added],
         place: Callable[[int, int], str],
         tally: Tally | None = None,
+        *,
+        rows_at_once: Callable[[], int],
     ) -> None:
         self._context = context
+        self._rows_at_once = rows_at_once
         self._put = put
         self._place = place
         self.tally = tally or Tally()
@@ -168,15 +171,21 @@ class Import:
         self._check_fruits()
 
     def _read(self, batch: Batch) -> None:
-        mapped = read_batch(batch.rows, self._context)
+        begun = 0
+        while begun < len(batch.rows):
+            most = self._rows_at_once()
+            end = begun + max(1, most - self._waiting.rows)
+            self._map(batch.rows[begun:end], batch.places[begun:end])
+            begun = end
+            if self._waiting.rows >= most:
+                self._store()
+
+    def _map(self, rows: list[Any], places: list[int]) -> None:
+        mapped = read_batch(rows, self._context)
         first = self.tally.rows + self._waiting.rows
         if first == 0 and not mapped.events:
-            self._guess = guess_cause(batch.rows, self._context)
-        self._waiting.take(
-            mapped, len(batch.rows), lambda position: self._place(first + position, batch.places[position])
-        )
-        if self._waiting.rows >= TRANSACTION_ROWS:
-            self._store()
+            self._guess = guess_cause(rows, self._context)
+        self._waiting.take(mapped, len(rows), lambda position: self._place(first + position, places[position]))
 
     def _store(self) -> None:
         if not self._waiting.rows:

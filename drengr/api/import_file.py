@@ -77,7 +77,9 @@ class _Upload:
         self._patience_s = here.config["DRENGR_BODY_SECONDS"]
         self._source = context.source
         self._reader = FileReader(self._limits, lambda header: kind(header, context.mapping))
-        self._import = Import(context, self._put, lambda row, _: f"event {row}")
+        self._import = Import(
+            context, self._put, lambda row, _: f"event {row}", rows_at_once=self._store.history_rows
+        )
         self._bytes = 0  # received
         self.answer: dict[str, Any] = {}  # at the end
 

@@ -18,6 +18,7 @@ from drengr.sources import MAX_TOLD_KEYS, SOURCES
 from drengr.store import Account, Added, Problem, Progress, Project, Store
 from drengr.store.clock import now_ms
 
+_COUNTED_ROWS = 5000  # of a dry run, which holds nobody up
 _ENDS_BYTES = 64 * 1024  # at both ends of a file, that tell it from another of the same size and time
 
 
@@ -29,6 +30,9 @@ class Keeper(Protocol):
 
     def put(self, waiting: Waiting, before: Tally) -> Added:
         """Keep these events; `before` are the file's totals without them."""
+
+    def rows_at_once(self) -> int:
+        """How many rows to keep in one go now."""
 
     def finish(self) -> None:
         """Every file is done."""
@@ -56,7 +60,11 @@ class LocalImport:
                 limits_of(self._config), lambda header: kind(header, self._context.mapping), skip=self.tally.rows
             )
             running = Import(
-                self._context, self._keeper.put, lambda _, place: _where(path, reader, place), self.tally
+                self._context,
+                self._keeper.put,
+                lambda _, place: _where(path, reader, place),
+                self.tally,
+                rows_at_once=self._keeper.rows_at_once,
             )
             try:
                 batches = reader.batches(_pieces(file), path, lambda pieces: self._seekable(file, pieces))
@@ -114,6 +122,9 @@ class Stored:
             for (reason, event_name), rows in problems.items()
         ]
 
+    def rows_at_once(self) -> int:
+        return self._store.history_rows()
+
     def finish(self) -> None:
         self._store.forget_progress(self._project.id, self._keys)
 
@@ -154,6 +165,9 @@ class Counted:
             if len(self.names) < MAX_TOLD_KEYS:
                 self.names[event.event_name, original] += 1
         return Added(len(waiting.events), 0)
+
+    def rows_at_once(self) -> int:
+        return _COUNTED_ROWS
 
     def finish(self) -> None:
         """Nothing was noted."""

@@ -97,6 +97,9 @@ class Store(Protocol):
     ) -> Added:
         """As add, with more patience; the file's progress is kept in the same transaction."""
 
+    def history_rows(self) -> int:
+        """How many rows one add_history should have now: few while others wait for their turn to write."""
+
     def progress_of(self, project_id: int, file_key: str) -> Progress | None:
         """How far an earlier run came with this file; None when it never began, or ended well."""
 

@@ -8,6 +8,7 @@ import gc
 import http.client
 import json
 import os
+import sqlite3
 import statistics
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import tempfile
 import threading
 import time
 import zipfile
+from contextlib import closing
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -124,7 +126,9 @@ def command(folder: str, path: str, rows: int) -> float:
         subprocess.run([*words, file], env=env, check=True, capture_output=True, start_new_session=True)
         return time.perf_counter() - begun
 
-    start = seconds(os.devnull)
+    one = os.path.join(folder, "one.ndjson")
+    write_rows(one, 1)
+    start = seconds(one)
     took = seconds(path) - start
     drop(store)
     return rows / took
@@ -193,7 +197,7 @@ def live_beside_import(report: Report, folder: str, rows: int, rounds: int) -> N
     """What 8 clients that send one event a request feel while a file is imported."""
     path = os.path.join(folder, "beside.ndjson")
     write_rows(path, rows)
-    alone, beside_upload, beside_command = [], [], []
+    alone, beside_upload, beside_command, paces, slow_paces = [], [], [], [], []
     for _ in range(rounds):
         with Served(folder) as served:
             alone.append(served.load(8, 1, 3.0))
@@ -207,12 +211,28 @@ def live_beside_import(report: Report, folder: str, rows: int, rounds: int) -> N
             words = [sys.executable, "-m", "drengr", "import", path, "--source", "amplitude"]
             running = subprocess.Popen(words, env=env, stdout=-3, stderr=-3, start_new_session=True)
             time.sleep(0.5)
+            before = history_rows_of(served.path)
+            begun = time.perf_counter()
             beside_command.append(served.load(8, 1, 2.0))
+            slow_paces.append((history_rows_of(served.path) - before) / (time.perf_counter() - begun))
             running.wait()
+        paces.append(command(folder, path, rows))
     for name, loads in (("alone", alone), ("an upload", beside_upload), ("the command", beside_command)):
         rate = statistics.median(load["requests_per_s"] for load in loads)
         p50, p99 = (statistics.median(load[key] for load in loads) for key in ("p50_ms", "p99_ms"))
         report.say(f"acceptor beside {name:14} {rate:8.0f} req/s   p50 {p50:6.1f} ms   p99 {p99:6.1f} ms")
+        if loads is not alone:
+            pace = [load["requests_per_s"] for load in loads], [load["requests_per_s"] for load in alone]
+            report.figure(f"acceptor beside {name}: pace against alone", ratio(*pace), at_least=0.6)
+            report.figure(f"acceptor beside {name}: p99", p99, "ms", at_most=20)
+    report.figure("command beside 8 clients: rows/s against alone", ratio(slow_paces, paces), at_least=0.4)
+
+
+def history_rows_of(path: str) -> int:
+    """Rows of history in the file."""
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT ifnull(sum(stored), 0) FROM ledger WHERE door = 'importer'").fetchone()
+    return found[0]
 
 
 if __name__ == "__main__":

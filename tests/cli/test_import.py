@@ -206,12 +206,13 @@ def stopping_at(path, run):
 
 
 def dump(database) -> list[tuple]:
-    columns = "project_id, event_id, name_id, origin_id, install_id, occurred_at, dims, measures"
+    columns = "event_id, event_name, source, app_package, install_id, occurred_at, dims, measures"
+    totals = "SELECT {unit}, name, events FROM {unit}_totals JOIN event_names ON event_names.id = name_id ORDER BY 1, 2"
     with closing(sqlite3.connect(database)) as connection:
         return [
-            *connection.execute(f"SELECT {columns} FROM semantic_events ORDER BY id"),
-            *connection.execute("SELECT * FROM day_totals"),
-            *connection.execute("SELECT * FROM hour_totals"),
+            *connection.execute(f"SELECT {columns} FROM events ORDER BY events.id"),
+            *connection.execute(totals.format(unit="day")),
+            *connection.execute(totals.format(unit="hour")),
             connection.execute("PRAGMA integrity_check").fetchone(),
         ]
 
@@ -219,10 +220,10 @@ def dump(database) -> list[tuple]:
 # Ends itself with SIGKILL inside the transaction whose turn it is; small ones, so that there are enough of them.
 DYING = """
 import os, signal, sys
-from drengr import importing
+from drengr.store.sqlite import group_commit
 from drengr.store.sqlite.group_commit import GroupCommit
 
-importing.TRANSACTION_ROWS = 400
+group_commit.HISTORY_ROWS = 400
 run, left = GroupCommit.run, int(sys.argv.pop(1))
 
 def dying(self, work, rows=1):

@@ -361,3 +361,32 @@ def test_what_readers_see_is_always_whole_transactions(store):
     stop.set()
     reader.join()
     assert torn == []
+
+
+def test_history_goes_in_small_steps_while_others_wait_and_in_large_ones_when_nobody_does(store, monkeypatch):
+    assert store.history_rows() < group_commit.HISTORY_ROWS  # nobody knows yet whether somebody waits
+    monkeypatch.setattr(group_commit, "_ALONE_S", 0.0)
+    assert store.history_rows() == group_commit.HISTORY_ROWS
+    monkeypatch.setattr(group_commit, "_ALONE_S", 3600.0)
+    store.add(1, [event(f"id {number}") for number in range(1000)])
+    pace = store.commits.pace
+    assert abs(store.history_rows() - 0.010 / pace._row_s) <= 50
+    pace.took(10.0, 1000)
+    assert store.history_rows() == 50
+
+
+def test_a_process_that_waits_is_noticed_by_the_one_it_waits_for(store):
+    store.add(1, [event("first")])
+    [writer] = start_writers(store.database.path, 1, 2.0)
+    noticed = []
+
+    def slow(connection: sqlite3.Connection) -> None:
+        connection.execute("SELECT 1")
+        noticed.append(store.commits._turn.is_wanted())
+        go([writer])
+        time.sleep(0.5)
+        noticed.append(store.commits._turn.is_wanted())
+
+    store.commits.run(slow, 1000)
+    assert noticed == [False, True]
+    commits_of([writer])

@@ -134,6 +134,9 @@ class SqliteStore:
     ) -> Added:
         return imports.add_history(self.events.add, project_id, events, account, file_key, progress)
 
+    def history_rows(self) -> int:
+        return self.commits.pace.rows()
+
     @_verb
     def progress_of(self, project_id: int, file_key: str) -> Progress | None:
         return imports.progress_of(self.database, project_id, file_key)

@@ -21,6 +21,11 @@ from drengr.store.sqlite.place import open_private
 
 LONGEST_WAIT_S = 8.0  # SDKs give up and resend after 10 s: an answer must come before
 MOST_ROWS = 10_000  # of one transaction, unless a single write has more
+MANY_ROWS = 50  # what a transaction of fewer rows takes says little about a row
+HISTORY_ROWS = 5000  # some 50 to 100 ms; 2,000 cost a tenth more
+_FEWEST_ROWS = 50
+_SHORT_S = 0.010
+_ALONE_S = 3.0  # after so long without anybody waiting, history may take longer
 _PAUSE_S = 0.0002  # between two looks at another process's lock
 _DISK_REFUSES = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
@@ -49,6 +54,7 @@ class GroupCommit:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._turn = FairTurn(database.path)
+        self.pace = Pace()
         self.disk_refused = False  # a write, and none of its size has been proved possible since
         self._mutex = threading.Lock()
         self._waiting: deque[_Ticket] = deque()
@@ -135,6 +141,7 @@ class GroupCommit:
         return group
 
     def _commit(self, connection: sqlite3.Connection, group: list[_Ticket]) -> None:
+        begun, rows = time.monotonic(), sum(ticket.rows for ticket in group)
         if len(group) == 1:
             group[0].result = group[0].work(connection)
         elif not _run_together(connection, group):
@@ -143,8 +150,11 @@ class GroupCommit:
             for ticket in group:
                 _run_alone(connection, ticket)
         words = self._database.words(connection)
+        if rows >= MANY_ROWS and (len(group) > 1 or self._waiting or self._turn.is_wanted()):
+            self.pace.others_waited()
         connection.execute("COMMIT")
         self._database.committed(words)
+        self.pace.took(time.monotonic() - begun, rows)
 
     def _begin(self, connection: sqlite3.Connection, deadline: float) -> None:
         self._turn.begin(connection, deadline)
@@ -153,6 +163,29 @@ class GroupCommit:
 
 def _unobserved(_seconds: float) -> None:
     pass
+
+
+class Pace:
+    """How many rows of history one transaction should have: few while others wait for their turn, many otherwise."""
+
+    def __init__(self) -> None:
+        self._row_s = 50e-6  # what a row takes; most likely less
+        self._waited_at = time.monotonic()  # nobody knows yet: begin with few
+
+    def rows(self) -> int:
+        """So many that a transaction takes about 10 ms while others wait."""
+        if time.monotonic() - self._waited_at > _ALONE_S:
+            return HISTORY_ROWS
+        return min(max(int(_SHORT_S / self._row_s), _FEWEST_ROWS), HISTORY_ROWS)
+
+    def took(self, seconds: float, rows: int) -> None:
+        """Learn from a transaction."""
+        if rows >= MANY_ROWS:
+            self._row_s = seconds / rows
+
+    def others_waited(self) -> None:
+        """Somebody waited for a transaction of many rows."""
+        self._waited_at = time.monotonic()
 
 
 class FairTurn:
@@ -175,6 +208,17 @@ class FairTurn:
             _insist(partial(connection.execute, "BEGIN IMMEDIATE"), deadline)
         finally:
             fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+
+    def is_wanted(self) -> bool:
+        """Whether another process waits for this one, whose transaction is open, to commit."""
+        if self._descriptor is None:
+            return False
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        return False
 
     def close(self) -> None:
         """Close the file."""
