@@ -112,18 +112,17 @@ def dims_and_measures(
         if key in taken:
             continue
         taken.add(key)
-        if type(value) is not str:
-            if is_measure(value):
-                measures[key] = value
-                continue
-            value = _dim_text(value, path, sensitive, dropped)
+        if type(value) is not str and is_measure(value):
+            measures[key] = value
+            continue
         if len(dims) >= MAX_DIMS:
             changed |= KEYS_OVER_LIMIT
-        elif len(value) <= MAX_VALUE:
-            dims[key] = value
-        else:
-            dims[key] = value[:MAX_VALUE]
+            continue
+        text = value if type(value) is str else _dim_text(value, path, sensitive, dropped)
+        if len(text) > MAX_VALUE:
+            text = text[:MAX_VALUE]
             changed |= VALUES_CUT
+        dims[key] = text
     if len(measures) > MAX_MEASURES:
         changed |= KEYS_OVER_LIMIT
     if len(dropped) > dropped_before:

@@ -311,3 +311,12 @@ def test_ids_of_every_form_come_back_as_they_were_sent(client, tenant, rows):
     batch = [amplitude_event(insert_id=text, device_id=text, user_id=text) for text in ids]
     assert client.post("/batch", json=envelope(tenant.publishable_key, *batch)).json["events_ingested"] == len(ids)
     assert [(row["event_id"], row["install_id"], row["external_id"]) for row in rows()] == [(i, i, i) for i in ids]
+
+
+@pytest.mark.parametrize("path", ["/import-events", "/admin/projects/{}/events", "/v1/admin/projects/{}/events"])
+def test_the_doors_of_the_secret_key_say_nothing_to_other_origins(client, tenant, path):
+    asked = {"Origin": "https://shop.example", "Access-Control-Request-Method": "POST"}
+    for method in ("OPTIONS", "GET", "POST"):
+        for headers in (asked, asked | tenant.bearer):
+            answer = client.open(path.format(tenant.project_id), method=method, headers=headers)
+            assert not [name for name in answer.headers.keys() if name.startswith("Access-Control-")]

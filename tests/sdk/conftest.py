@@ -42,6 +42,10 @@ PAGES: dict[str, dict[str, Any]] = {
     "browser-xhr": NEW | {"path": "/amplitude-ingest/2/httpapi", "scenario": "cases", "transport": "xhr"},
     "browser-gzip": NEW | {"path": "/amplitude-ingest", "scenario": "cases", "gzip": True},
     "browser-beacon": NEW | {"path": "/amplitude-ingest", "scenario": "cases", "transport": "beacon"},
+    "browser-traced": NEW | {
+        "path": "/amplitude-ingest", "scenario": "cases",
+        "added": {"baggage": "sentry-trace_id=1", "sentry-trace": "1-2-0", "traceparent": "00-1-2-00", "newrelic": "x"},
+    },
     "browser-huge": NEW | {"path": "/amplitude-ingest", "scenario": "huge"},
     "browser-bad-key": NEW | {"path": "/amplitude-ingest", "scenario": "few", "key": "wrong", "linger": 1.5},
     "amplitude-js": OLD | {"path": "/amplitude-ingest", "scenario": "cases"},

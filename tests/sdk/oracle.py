@@ -63,8 +63,9 @@ def dims_and_measures(event: dict[str, Any], name: str) -> tuple[dict[str, str],
 def flat(event: dict[str, Any]) -> list[tuple[str, Any]]:
     """(path, value) pairs one level deep, without sensitive keys."""
     own, of_user = event.get("event_properties") or {}, event.get("user_properties") or {}
+    kept = [(key, event[key]) for key in ("revenue", "price", "quantity") if key in event]
     pairs = []
-    for key, value in [*own.items(), *(("user." + k, v) for k, v in of_user.items())]:
+    for key, value in [*own.items(), *(("user." + k, v) for k, v in of_user.items()), *kept]:
         if SENSITIVE.search(key):
             continue
         if isinstance(value, dict):

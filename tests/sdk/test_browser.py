@@ -7,7 +7,7 @@ import pytest
 
 from tests.sdk.driving import Run
 
-PAGES = ["browser-fetch", "browser-xhr", "browser-gzip", "browser-beacon", "amplitude-js"]
+PAGES = ["browser-fetch", "browser-xhr", "browser-gzip", "browser-beacon", "browser-traced", "amplitude-js"]
 AUTOCAPTURED = {
     "session_start", "_amplitude_page_viewed", "_amplitude_element_clicked", "_amplitude_form_started",
     "_amplitude_form_submitted", "_amplitude_file_downloaded",
@@ -46,6 +46,13 @@ def test_preflights_pass_without_a_key_and_are_cached(name: str, asked: str, run
     assert asked in {e.headers["access-control-request-headers"] for e in preflights}
     assert {e.status for e in preflights} <= {200, 204}
     assert len(preflights) <= 2  # one for plain and one for gzip bodies, however many requests follow
+
+
+def test_a_page_whose_scripts_add_headers_to_every_request_is_heard(run: Runs, rows_of: RowsOf) -> None:
+    traced = run("browser-traced")
+    fetched = [e for e in traced.posts if e.headers["content-type"] == "application/json"]  # others are beacons
+    assert fetched and all({"baggage", "newrelic"} <= e.headers.keys() for e in fetched)
+    assert {row["event_name"] for row in rows_of(traced)} >= AUTOCAPTURED
 
 
 def test_compressed_bodies_are_read(run: Runs) -> None:

@@ -10,7 +10,7 @@ from tests.sdk.driving import Run, sent_id
 from tests.sdk.oracle import expected
 
 SDKS = ["python", "python-1.0.0", "node", "node-legacy"]
-BROWSERS = ["browser-fetch", "browser-xhr", "browser-gzip", "browser-beacon", "amplitude-js"]
+BROWSERS = ["browser-fetch", "browser-xhr", "browser-gzip", "browser-beacon", "browser-traced", "amplitude-js"]
 WITH_IDS = [name for name in SDKS + BROWSERS if name != "node-legacy"]
 FREE_FIELDS = [name for name in SDKS + BROWSERS if name != "amplitude-js"]  # an app may set os_name and the like
 
