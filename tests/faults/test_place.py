@@ -95,7 +95,7 @@ NO_FILE = {
     "a device": (lambda _path: "/dev/null", "/dev/null is a device; set DRENGR_DATABASE to the path of a file"),
     "a pipe": (fifo, "is a pipe; set DRENGR_DATABASE to the path of a file"),
     "a dangling link": (dangling, "nothing.db, which does not exist"),
-    "a URL": (lambda _path: "postgresql://drengr:hunter2@db.example.com/events", "is a postgresql:// address"),
+    "a URL": (lambda _path: "mysql://drengr:hunter2@db.example.com/events", "is a mysql:// address"),
 }
 
 

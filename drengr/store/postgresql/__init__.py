@@ -37,6 +37,8 @@ from drengr.store.results import (
     WrongTotal,
 )
 
+_HISTORY_ROWS = 5000  # of one transaction: writers here do not wait for each other
+
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
 
@@ -167,6 +169,9 @@ class PostgresqlStore:
         account: Account | None = None,
     ) -> Added:
         return imports.add_history(self.events.add_history, project_id, events, account, file_key, progress)
+
+    def history_rows(self) -> int:
+        return _HISTORY_ROWS
 
     @_verb
     def progress_of(self, project_id: int, file_key: str) -> Progress | None:

@@ -31,7 +31,7 @@ def resolved(path: str) -> str:
     """
     if "://" in path:
         scheme = path[: path.index("://")].rpartition("/")[2]  # the rest may hold a password
-        raise DatabaseError(f"DRENGR_DATABASE is a {scheme}:// address, but events lie in a file: {_ELSEWHERE}.")
+        raise DatabaseError(f"DRENGR_DATABASE is a {scheme}:// address, which is not known; {_ELSEWHERE}.")
     path = os.path.abspath(path)
     real = os.path.realpath(path)
     folder = os.path.dirname(real)
