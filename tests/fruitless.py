@@ -55,6 +55,8 @@ FRUITLESS = {
     "an error answer over lines": Fruitless(
         b'{\n  "error": {\n    "code": 429\n  }\n}\n', ("not one of its 1 rows", "`error`"), skipped=1
     ),
+    "an error page": Fruitless(b"<!DOCTYPE html>\n<html><body>Too many requests</body></html>\n", ("a web page",)),
+    "an error page with commas": Fruitless(b"<html><p>Sorry, too many</p></html>", ("a web page",), name="a.csv"),
     "text for people": Fruitless(
         b"# Title\n\nSome words.\nMore words.\n", ("not one of its 3 rows", "not readable as JSON"), skipped=3
     ),

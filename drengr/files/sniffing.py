@@ -25,6 +25,8 @@ def kind_of(head: bytes, hint: str) -> str:
     Raises  BrokenFile when it is none of them
     """
     text = head.replace(b"\x1e", b" ").lstrip(b" \t\r\n,")
+    if text[:1] == b"<":
+        raise BrokenFile("it is a web page (HTML or XML), most likely an error page: ask the vendor for the file again")
     lines = [line for line in text.split(b"\n") if line.strip()]
     if _ARRAY.match(text):
         return "values"
