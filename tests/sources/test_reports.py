@@ -74,3 +74,43 @@ def test_mixpanel_seconds_of_a_project_that_wrote_its_own_time(imports, rows):
     assert imports("38-mixpanel-local-time.ndjson", "mixpanel", time_zone="America/Los_Angeles") == (1, 0, 0)
     assert rows()[0]["occurred_at"] == 1_655_308_800_000  # 2022-06-15T16:00:00Z, 09:00 there
     assert imports("38-mixpanel-local-time.ndjson", "mixpanel") == (0, 0, 1)
+
+
+def test_null_markers_are_nobodys_id(imports, rows):
+    assert imports("41-null-markers.csv", "amplitude") == (5, 0, 0)
+    assert [row["external_id"] for row in rows()] == [None] * 5
+    assert [row["install_id"] for row in rows()] == [f"d{number}" for number in range(5)]
+
+
+NULLS = {
+    "amplitude": ("event_type,event_time,device_id,user_id,$insert_id", "Buy,2025-10-09 08:53:2{n},d{n},{null},{null}"),
+    "amplitude, without a dollar": (
+        "event_type,event_time,client_event_time,device_id,user_id,insert_id",
+        "Buy,{null},2025-10-09 08:53:2{n},d{n},{null},{null}",
+    ),
+    "mixpanel": (
+        "event,properties.time,properties.distinct_id,properties.$user_id,properties.$insert_id",
+        "Buy,176000000{n},d{n},{null},{null}",
+    ),
+    "posthog": ("event,timestamp,distinct_id,person_id,uuid", "Buy,2025-10-09T08:53:2{n}Z,d{n},{null},{null}"),
+    "ga4": ("event_name,event_timestamp,user_pseudo_id,user_id", "Buy,176000000{n}000000,d{n},{null}"),
+    "generic": ("type,at,did,uid,key", "Buy,176000000{n}000,d{n},{null},{null}"),
+}
+MAPPING = {
+    "event_name_field": "type", "timestamp_field": "at", "timestamp_unit": "ms", "user_id_field": "uid",
+    "anon_id_field": "did", "dedup_id_field": "key",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", NULLS)
+def test_no_null_marker_makes_strangers_one_person_or_one_event(case, client, tenant, rows):
+    header, line = NULLS[case]
+    markers = ["\\N", "NULL", "null", "None", "nan", ""]
+    table = "\n".join([header, *(line.format(n=n, null=null) for n, null in enumerate(markers))])
+    source = case.partition(",")[0]
+    query = {"source": source} | ({"mapping": json.dumps(MAPPING)} if source == "generic" else {})
+    answer = client.post("/import-events", data=table, headers=tenant.bearer, query_string=query)
+    assert (answer.json["imported"], answer.json["skipped"]) == (len(markers), 0)
+    assert {row["external_id"] for row in rows()} == {None}
+    assert [row["install_id"] for row in rows()] == [f"d{n}" for n in range(len(markers))]
+    assert not {row["event_id"] for row in rows()} & set(markers)
