@@ -13,11 +13,12 @@ import orjson
 from drengr.events.event import Unreadable
 from drengr.events.jsontext import is_plain, read_json
 from drengr.files.broken import BrokenFile
-from drengr.files.json_scanner import Damaged, Lost, ValueScanner
+from drengr.files.json_scanner import Lost, ValueScanner
 from drengr.files.json_values import split_rows
 from drengr.files.lines import Lines, UpToDamage, lines_of, too_long
 
 _AROUND = b" \t\r\n,\x1e"  # what may stand around a row: commas of an array, the marks of RFC 7464
+_ARRAY_END = b" \t\r\n]"  # which a last element that is not closed seems to contain
 _TERMINATED = b"terminated early"  # Mixpanel's last line when its export broke off
 _CUT_SHORT = "the vendor ended this export early: rows are missing"
 
@@ -38,8 +39,19 @@ class _Reader:
         self.cut_short = False
 
     def know(self, rows: Sequence[object]) -> None:
+        """Remember the first row's keys."""
         if rows and isinstance(rows[0], dict):
             self.keys = rows[0].keys()
+
+    def know_any(self, texts: Sequence[bytes | None]) -> None:
+        """Remember the keys of the first good row, when there was none before."""
+        for text in texts if not self.keys else ():
+            try:
+                self.know([read_json(text or b"")])
+            except ValueError:
+                continue
+            if self.keys:
+                return
 
     def line(self, text: bytes | None, load: Callable[[bytes], object]) -> list[object]:
         """The rows of one line."""
@@ -63,12 +75,10 @@ class _Reader:
             return [too_long(self._longest)]
         if isinstance(text, Lost):
             return [unreadable()]
-        if isinstance(text, Damaged):
-            return self.split(text)
         try:
-            return [read_json(text)]
+            return [read_json(bytes(text))]
         except ValueError:
-            return self.split(text)
+            return self.split(bytes(text).rstrip(_ARRAY_END))
 
     def split(self, text: bytes) -> list[object]:
         """The rows in a text that is not one value."""
@@ -113,7 +123,9 @@ def ndjson(pieces: UpToDamage, longest: int) -> Iterator[Rows]:
 def _line_by_line(lines: Lines, reader: _Reader, load: Callable[[bytes], object]) -> Rows | None:
     rows: list[object] = []
     places: list[int] = []
-    for text, number in zip(*lines.not_blank(), strict=True):
+    texts, numbers = lines.not_blank()
+    reader.know_any(texts)
+    for text, number in zip(texts, numbers, strict=True):
         found = reader.line(text, load)
         reader.know(found)
         rows += found
@@ -129,7 +141,9 @@ def _is_terminated(text: bytes) -> bool:
         value = read_json(text)
     except ValueError:
         return False
-    return isinstance(value, dict) and len(value) <= 2 and _TERMINATED.decode() in value.values()
+    if not isinstance(value, dict) or "event" in value or len(value) > 2:
+        return False
+    return any(each == _TERMINATED.decode() for each in value.values())
 
 
 # A JSON array, or objects one after the other -------------------------------------------------------------------------
@@ -164,4 +178,5 @@ def _values(texts: list[bytes | None], reader: _Reader) -> list[object]:
             return [load(text) for text in texts]  # type: ignore[arg-type]
     except (ValueError, TypeError):
         pass
+    reader.know_any(texts)
     return [row for text in texts for row in reader.value(text)]

@@ -6,6 +6,7 @@ those behind it: what is not over within the longest row, or at the end, is sear
 
 import re
 from collections.abc import Set
+from contextlib import suppress
 from typing import cast
 
 import orjson
@@ -16,7 +17,7 @@ from drengr.files.json_values import Part, split_rows
 # From anywhere outside a string to the next bracket, strings skipped; stops at a string that is not closed.
 _TO_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:"(?:[^"\\]++|\\.)*+"[^"\[\]{}]*+)*+', re.DOTALL)
 _IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
-_MEMBER = re.compile(rb'\s*,\s*("(?:[^"\\]|\\.)*+")\s*:', re.DOTALL)
+_MEMBER = re.compile(rb',?\s*("(?:[^"\\]|\\.)*+")\s*:', re.DOTALL)
 _SEPARATORS = b" \t\r\n,\x1e"
 _QUOTE, _OPEN_ARRAY, _OPEN_OBJECT, _CLOSE_ARRAY = b'"[{]'
 
@@ -95,6 +96,8 @@ class ValueScanner:
         """What is left at the end."""
         if self._depth > self._base or self._in_string:
             self._end_open(b"".join(self._open))
+            if not self._in_array and self._texts and type(self._texts[-1]) is bytes:
+                self._depth, self._in_string = 0, False  # the last row is whole after all
         else:
             self._end_gap(b"")
         ready, self._texts = self._texts, []
@@ -158,7 +161,7 @@ class ValueScanner:
         last = self._texts[-1] if self._texts else None
         if (scalars and part.lstrip()[:1] in (b",", b'"', b"")) or (scalars and last is None):
             self._texts += scalars
-        elif last is not None and _goes_on(last, part):
+        elif last is not None and _goes_on(last, part, self._base == 1):
             self._texts[-1] = Damaged(last + part)
             self._joins = gap.endswith(b":")
         else:
@@ -189,7 +192,11 @@ class ValueScanner:
             self._too_long = True
 
     def _parts(self, text: bytes) -> list[Part]:
-        return split_rows(text.decode("utf-8", "replace"), self.known)
+        known = self.known
+        if not known and self._texts and self._texts[0]:
+            with suppress(ValueError, TypeError):
+                known = frozenset(cast(dict[str, object], read_json(self._texts[0])))
+        return split_rows(text.decode("utf-8", "replace"), known)
 
     def _add(self, parts: list[Part]) -> None:
         counted = self._too_long and not parts[0].is_row
@@ -198,19 +205,19 @@ class ValueScanner:
             self._texts.append(text if part.is_row else Lost(text))
 
 
-def _goes_on(last: bytes, gap: bytes) -> bool:
+def _goes_on(last: bytes, gap: bytes, in_array: bool) -> bool:
     """Whether the gap shows that the value before it was over too early: `{"a":{"b":1}},"c":2}`."""
     if isinstance(last, Lost):
         return False
     inner = gap.lstrip()
     if isinstance(last, Damaged) or inner[:1] in (b"]", b"}"):
         return True
-    if inner[:1] != b",":
-        return b"\n" not in gap[: len(gap) - len(inner)]
-    member = _MEMBER.match(gap)
+    member = _MEMBER.match(inner)
+    if not member:
+        return in_array and inner[:1] != b","
     try:
         value = read_json(last)
-        return member is not None and isinstance(value, dict) and read_json(member[1]) not in value
+        return isinstance(value, dict) and read_json(member[1]) not in value
     except ValueError:
         return True
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 _SEPARATORS = re.compile(r"[\s,\x1e]*")
 _ROW_START = re.compile(r'\{\s*["}]')
-_NEXT_KEY = re.compile(r'\s*,\s*"((?:[^"\\]|\\.)*+)"\s*:', re.DOTALL)
+_NEXT_KEY = re.compile(r'\s*,?\s*"((?:[^"\\]|\\.)*+)"\s*:', re.DOTALL)
 _ROW_END = re.compile(r"[ \t]*+(?:[\n\r\x1e{]|,|\Z)")
 _FAILED_CHARACTERS = 16  # read in vain, for each of the text: then the search ends
 _DONE_CHARACTERS = 16 * 1024  # are cut off: each JSONDecodeError counts the lines from the beginning of its text
