@@ -3,7 +3,7 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -180,7 +180,7 @@ class Import:
             if self._waiting.rows >= most:
                 self._store()
 
-    def _map(self, rows: list[Any], places: list[int]) -> None:
+    def _map(self, rows: list[Any], places: Sequence[int]) -> None:
         mapped = read_batch(rows, self._context)
         first = self.tally.rows + self._waiting.rows
         if first == 0 and not mapped.events:

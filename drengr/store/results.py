@@ -150,7 +150,7 @@ class Problem(NamedTuple):
     sdk: str
     sdk_version: str
     key_hint: str  # of an unknown key, else empty
-    count: int
+    count: int  # type: ignore[assignment]  # a tuple's method of that name is not missed
     first_at: int  # epoch ms
     last_at: int  # epoch ms
 

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import orjson
 
@@ -54,25 +55,25 @@ class _Totals:
         self.is_unknown_name = event_name is not None and self._name_id is None
 
     def sum(self, unit: str, span: range) -> int:
-        return self._read(f"SELECT coalesce(sum(events), 0) {self._totals(unit)}", *self._within(span))[0][0]
+        return self._number(f"SELECT coalesce(sum(events), 0) {self._totals(unit)}", *self._within(span))
 
-    def days(self, span: range) -> list[tuple]:
+    def days(self, span: range) -> list[tuple[Any, ...]]:
         return self._read(f"SELECT day, sum(events) {self._totals('day')} GROUP BY day", *self._within(span))
 
     def part(self, span: range) -> int:
         if self._name_id is None:
-            return self._read(_EVENTS, self._project_id, span.start, span.stop)[0][0]
-        return self._read(_EVENTS_OF_NAME, self._name_id, span.start, span.stop)[0][0]
+            return self._number(_EVENTS, self._project_id, span.start, span.stop)
+        return self._number(_EVENTS_OF_NAME, self._name_id, span.start, span.stop)
 
-    def names(self, unit: str, span: range) -> list[tuple]:
+    def names(self, unit: str, span: range) -> list[tuple[Any, ...]]:
         source = _DAYS if unit == "day" else _HOURS
         statement = f"SELECT name_id, sum(events) {source} GROUP BY name_id"
         return self._read(statement, self._project_id, span.start, span.stop)
 
-    def names_of_part(self, span: range) -> list[tuple]:
+    def names_of_part(self, span: range) -> list[tuple[Any, ...]]:
         return self._read(_EVENTS_BY_NAME, span.start, span.stop, self._project_id, span.start // HOUR_MS)
 
-    def texts(self, name_ids: Iterable[int]) -> list[tuple]:
+    def texts(self, name_ids: Iterable[int]) -> list[tuple[Any, ...]]:
         names = "SELECT id, name FROM event_names WHERE id IN (SELECT value FROM json_each(?))"
         return self._read(names, _json(name_ids))
 
@@ -81,7 +82,7 @@ class _Totals:
             return _DAYS if unit == "day" else _HOURS
         return _DAYS_OF_NAME if unit == "day" else _HOURS_OF_NAME
 
-    def _within(self, span: range) -> tuple:
+    def _within(self, span: range) -> tuple[Any, ...]:
         if self._name_id is None:
             return self._project_id, span.start, span.stop
         return self._project_id, _json(span), self._name_id
@@ -90,7 +91,10 @@ class _Totals:
         found = self._read("SELECT id FROM event_names WHERE project_id = ? AND name = ?", self._project_id, name)
         return found[0][0] if found else None
 
-    def _read(self, statement: str, *parameters: object) -> list[tuple]:
+    def _number(self, statement: str, *parameters: object) -> int:
+        return int(self._read(statement, *parameters)[0][0])
+
+    def _read(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         return self._connection.execute(statement, parameters).fetchall()
 
 

@@ -256,10 +256,11 @@ def _run_together(connection: sqlite3.Connection, group: list[_Ticket]) -> bool:
     page that is changed after one.
     """
     kind = type(group[0].work)
-    if not hasattr(kind, "together") or any(type(ticket.work) is not kind for ticket in group):
+    together = getattr(kind, "together", None)
+    if together is None or any(type(ticket.work) is not kind for ticket in group):
         return False
     try:
-        results = kind.together(connection, [ticket.work for ticket in group])
+        results = together(connection, [ticket.work for ticket in group])
     except Exception as error:
         if not connection.in_transaction:
             raise DatabaseError(f"nothing was stored: {error}") from error

@@ -56,7 +56,7 @@ def days(database: Database, project_id: int | None, first_day: int, last_day: i
         " WHERE ifnull(project_id = ?, 1) AND day BETWEEN ? AND ? ORDER BY project_id, day, door",
         (project_id, first_day, last_day),
     )
-    return [LedgerDay(*row[:6], dict(zip(COUNTS, row[6:], strict=True))) for row in rows]
+    return [LedgerDay._make((*row[:6], dict(zip(COUNTS, row[6:], strict=True)))) for row in rows]
 
 
 def problems(database: Database, project_id: int | None) -> list[Problem]:

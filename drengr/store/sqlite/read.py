@@ -1,4 +1,5 @@
 """The log, newest first, a page at a time (contract 6)."""
+from typing import Any
 
 from drengr.admin.questions import PageQuery
 from drengr.admin.shown import StoredEvent
@@ -42,12 +43,12 @@ _EARLIER = "e.occurred_at >= ? AND e.occurred_at < ?"
 _ID_IN_EVERY_CASE = "likelihood({column} COLLATE NOCASE IN (?, ?), 0.00001)"
 _EXACT_ID = "likelihood({column} COLLATE NOCASE = ?, 0.00001) AND {column} = ?"
 
-Filter = tuple[str, tuple]  # a condition, its parameters
+Filter = tuple[str, tuple[Any, ...]]  # a condition, its parameters
 
 
 def event_page(database: Database, project_id: int, query: PageQuery) -> list[StoredEvent]:
     """The events that the query asks for, newest first; of one millisecond, the last stored first."""
-    rows: list[tuple] = []
+    rows: list[tuple[Any, ...]] = []
     for statement, parameters in page_statements(database, project_id, query):
         if len(rows) < query.limit:
             # No snapshot is needed: what is stored between the two has a larger id than the first could find.
@@ -55,7 +56,7 @@ def event_page(database: Database, project_id: int, query: PageQuery) -> list[St
     return [_plain(row) for row in rows]
 
 
-def page_statements(database: Database, project_id: int, query: PageQuery) -> list[tuple[str, tuple]]:
+def page_statements(database: Database, project_id: int, query: PageQuery) -> list[tuple[str, tuple[Any, ...]]]:
     """(SQL, its parameters but the limit) whose rows, one after the other, are the page.
 
     Empty when the filters can match nothing; two after a cursor: the rest of its millisecond, and what is earlier.
@@ -110,15 +111,15 @@ def _is_id(column: str, text: str) -> Filter:
     return _EXACT_ID.format(column=column), (text, text)
 
 
-def _joined(filters: list[Filter]) -> tuple[str, tuple]:
+def _joined(filters: list[Filter]) -> tuple[str, tuple[Any, ...]]:
     return " AND ".join(condition for condition, _ in filters), tuple(value for _, given in filters for value in given)
 
 
 def last_id(database: Database) -> int:
     """The id of the event stored last; 0 when there is none."""
-    return database.read("SELECT ifnull(max(id), 0) FROM semantic_events")[0][0]
+    return int(database.read("SELECT ifnull(max(id), 0) FROM semantic_events")[0][0])
 
 
-def _plain(row: tuple) -> StoredEvent:
+def _plain(row: tuple[Any, ...]) -> StoredEvent:
     event_id, name, source, install_id, external_id, *rest = row[1:]
     return StoredEvent(row[0], plain_id(event_id), name, source, plain_id(install_id), plain_id(external_id), *rest)

@@ -2,6 +2,7 @@
 
 import sqlite3
 from collections import Counter
+from typing import Any
 
 from drengr.events.times import DAY_MS, HOUR_MS
 from drengr.store.results import WrongTotal
@@ -71,13 +72,13 @@ def repair(commits: GroupCommit, wrong: list[WrongTotal]) -> None:
     commits.run(lambda connection: _recount(connection, hours, days))
 
 
-def _recount(connection: sqlite3.Connection, hours: set[tuple], days: set[tuple]) -> None:
+def _recount(connection: sqlite3.Connection, hours: set[tuple[Any, ...]], days: set[tuple[Any, ...]]) -> None:
     for project_id, name_id, hour in sorted(hours):
         window = (name_id, hour * HOUR_MS, (hour + 1) * HOUR_MS)
         _put(connection, "hour", (project_id, hour, name_id), connection.execute(_COUNT_HOUR, window).fetchone()[0])
     for project_id, name_id, day in sorted(days):
-        window = (project_id, name_id, day * 24, (day + 1) * 24)
-        _put(connection, "day", (project_id, day, name_id), connection.execute(_COUNT_DAY, window).fetchone()[0])
+        hours_of_day = (project_id, name_id, day * 24, (day + 1) * 24)
+        _put(connection, "day", (project_id, day, name_id), connection.execute(_COUNT_DAY, hours_of_day).fetchone()[0])
 
 
 def _put(connection: sqlite3.Connection, unit: str, key: tuple[int, int, int], events: int | None) -> None:

@@ -3,6 +3,7 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable
+from typing import Any
 
 from drengr.events.event import Event
 from drengr.events.outcomes import door_of
@@ -104,7 +105,7 @@ class _TransactionCodes(dict[Word, int]):
     def __missing__(self, key: Word) -> int:
         code = self._known.get(key) or self._learned.get(key)
         if code is None:
-            found_or_made = _name_code if isinstance(key[0], int) else _origin_code
+            found_or_made: Callable[..., int] = _name_code if isinstance(key[0], int) else _origin_code
             code = self._learned[key] = found_or_made(self._connection, *key)
         self[key] = code
         return code
@@ -149,7 +150,9 @@ class _Addition:
     @staticmethod
     def together(connection: sqlite3.Connection, additions: "list[_Addition]") -> list[Added] | None:
         """All of them with the statements of one; None when there are repeats, whose requests must be told apart."""
-        rows, usage, learned = [], Counter(), {}
+        rows: list[Row] = []
+        usage: Counter[tuple[int, int]] = Counter()
+        learned: Codes = {}
         for addition in additions:
             rows += addition.rows(connection, learned)
             if addition.metered:
@@ -219,7 +222,7 @@ def _rows(project_id: int, events: list[Event], codes: Codes) -> list[Row]:
     ]
 
 
-def _insert(connection: sqlite3.Connection, rows: list[tuple]) -> int:
+def _insert(connection: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> int:
     """How many of the rows were not here yet; they are inserted and counted."""
     inserted = connection.executemany(_INSERT, rows).rowcount
     if inserted == len(rows):
@@ -230,20 +233,20 @@ def _insert(connection: sqlite3.Connection, rows: list[tuple]) -> int:
 
 
 def _last_id(connection: sqlite3.Connection) -> int:
-    return connection.execute("SELECT last_insert_rowid()").fetchone()[0]
+    return int(connection.execute("SELECT last_insert_rowid()").fetchone()[0])
 
 
 def _add_to_totals(connection: sqlite3.Connection, inserted: Iterable[tuple[int, int, int]]) -> None:
     """Count (project_id, name_id, occurred_at) of the rows really inserted."""
     hours = Counter((project_id, occurred_at // HOUR_MS, name_id) for project_id, name_id, occurred_at in inserted)
-    days: Counter = Counter()
+    days: Counter[tuple[int, int, int]] = Counter()
     for (project_id, hour, name_id), count in hours.items():
         days[project_id, hour // 24, name_id] += count
     connection.executemany(_ADD_TO_HOUR, [(*key, count) for key, count in hours.items()])
     connection.executemany(_ADD_TO_DAY, [(*key, count) for key, count in days.items()])
 
 
-def _meter(connection: sqlite3.Connection, usage: Counter) -> None:
+def _meter(connection: sqlite3.Connection, usage: Counter[tuple[int, int]]) -> None:
     """Count (project_id, day) against the quota. A fault here must let the events in: it is undone alone."""
     try:
         connection.executemany(_ADD_TO_USAGE, [(*key, count) for key, count in usage.items()])
@@ -264,6 +267,6 @@ def _origin_code(connection: sqlite3.Connection, source: str, app_package: str |
     return _found_or_made(connection, found, made, (source, app_package))
 
 
-def _found_or_made(connection: sqlite3.Connection, found: str, made: str, key: tuple) -> int:
+def _found_or_made(connection: sqlite3.Connection, found: str, made: str, key: tuple[Any, ...]) -> int:
     row = connection.execute(found, key).fetchone()
-    return row[0] if row else connection.execute(made, key).lastrowid
+    return int(row[0] if row else connection.execute(made, key).lastrowid or 0)

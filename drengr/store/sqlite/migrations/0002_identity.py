@@ -1,5 +1,7 @@
 """The database's own id, the settings that shape events, and numbers that are never given out twice."""
 
+from typing import Any
+
 _NEW_TABLES = (
     """\
 CREATE TABLE identity ( -- one row
@@ -80,7 +82,7 @@ _WATCHED = {"projects": "project", "event_names": "name", "origins": "origin"}
 _CHANGES = {"INSERT": "new", "UPDATE": "changed", "DELETE": "deleted"}
 
 
-def up(migrator, db):
+def up(migrator: object, db: Any) -> None:
     """Make the new tables, the numbered ones anew, and the triggers. Small tables: it takes no time."""
     for statement in _NEW_TABLES:
         db.execute_sql(statement)

@@ -1,5 +1,7 @@
 """The ledger. Of earlier days it knows the events that are there: each was received and stored."""
 
+from typing import Any
+
 _LEDGER_DAYS = """\
 CREATE TABLE ledger_days (
   project_id       INTEGER NOT NULL, -- 0: of no project, such as requests with an unknown key
@@ -85,7 +87,7 @@ FROM semantic_events AS e JOIN origins AS o ON o.id = e.origin_id GROUP BY 1, 2,
 """
 
 
-def up(migrator, db):
+def up(migrator: object, db: Any) -> None:
     """Make the tables and the view, and fill in the earlier days."""
     for statement in (_LEDGER_DAYS, _PROBLEMS, _LEDGER, _FILL):
         db.execute_sql(statement)
