@@ -208,7 +208,10 @@ def _from_utf16(pieces: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def inflated(pieces: Iterable[bytes], limits: Limits) -> Iterator[bytes]:
-    """The pieces of a transfer with `Content-Encoding: gzip`. Raises BrokenFile."""
+    """The pieces of a transfer with `Content-Encoding: gzip`, which a proxy may have unpacked. Raises BrokenFile."""
+    head, pieces = _with_head(pieces)
+    if not head.startswith(_GZIP_START):
+        return pieces
     budget = _Budget(limits)
     return budget.spent(_inflated(budget.packed_counted(pieces)))
 
