@@ -51,7 +51,7 @@ class AdminDoor(Protocol):
 
 
 @contextmanager
-def opened_door(project: str | None, url: str | None) -> Iterator[AdminDoor]:
+def chosen_door(project: str | None, url: str | None) -> Iterator[AdminDoor]:
     """The door to ask; what it finds wrong with a question is a usage error (exit code 2)."""
     try:
         if url is not None:

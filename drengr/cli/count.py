@@ -5,9 +5,9 @@ import shutil
 
 import click
 
-from drengr.cli.asking import Text, name_meant, opened_door, project_option, tell_near, url_option
+from drengr.cli.asking import Text, chosen_door, name_meant, project_option, tell_near, url_option
 from drengr.cli.printing import answer, can_print, shown
-from drengr.cli.times import Moment
+from drengr.cli.times import Time
 
 _WIDEST_KEY = 40
 _WIDEST_BAR = 40
@@ -16,9 +16,9 @@ _EIGHTHS = "█▏▎▍▌▋▊▉"
 
 @click.command("count")
 @click.option(
-    "--since", type=Moment(), required=True, help="7d, 12h, 90m, or an ISO-8601 time; with --url at most 90 days ago."
+    "--since", type=Time(), required=True, help="7d, 12h, 90m, or an ISO-8601 time; with --url at most 90 days ago."
 )
-@click.option("--until", type=Moment(), help="The same; a date means that whole day. Default: now.")
+@click.option("--until", type=Time(), help="The same; a date means that whole day. Default: now.")
 @click.option("--by", type=click.Choice(["day", "event_name"]), help="One line for each.")
 @click.option("--event-name", type=Text(), help="Only this event: as stored, or as people write it.")
 @project_option
@@ -35,7 +35,7 @@ def command(
 ) -> None:
     """Count the events of a window."""
     words = {"since": since, "until": until, "group_by": by}
-    with opened_door(project, url) as door:
+    with chosen_door(project, url) as door:
         if event_name is not None:
             words["event_name"] = name_meant(door, event_name)
         counted = door.count({name: word for name, word in words.items() if word is not None})

@@ -8,7 +8,7 @@ from drengr.admin.ledger import ledger_query, shown_day, shown_problem
 from drengr.admin.words import BadSlot
 from drengr.cli.database import chosen_project, open_store
 from drengr.cli.printing import say, shown
-from drengr.cli.times import Moment
+from drengr.cli.times import Time
 from drengr.store import NO_PROJECT, Store
 from drengr.store.clock import now_ms
 
@@ -17,8 +17,8 @@ _MOST_PROBLEMS = 20
 
 
 @click.command("ledger")
-@click.option("--since", type=Moment(), default="7d", show_default=True, help="7d, 12h, or an ISO-8601 time.")
-@click.option("--until", type=Moment(), help="The same; default: now.")
+@click.option("--since", type=Time(), default="7d", show_default=True, help="7d, 12h, or an ISO-8601 time.")
+@click.option("--until", type=Time(), help="The same; default: now.")
 @click.option("--project", metavar="NAME|ID", help="Default: all of them, and - for requests of no project.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def command(since: str, until: str | None, project: str | None, as_json: bool) -> None:

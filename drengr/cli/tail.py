@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import click
 
 from drengr.admin.questions import MAX_LIMIT
-from drengr.cli.asking import Text, name_meant, opened_door, project_option, tell_near, url_option
+from drengr.cli.asking import Text, chosen_door, name_meant, project_option, tell_near, url_option
 from drengr.cli.printing import answer, shown
-from drengr.cli.times import Moment
+from drengr.cli.times import Time
 
 _POLL_S = 1.0
 
@@ -19,7 +19,7 @@ _POLL_S = 1.0
 @click.option("-n", "--lines", type=click.IntRange(1, 1000), default=20, show_default=True, help="To begin with.")
 @click.option("--event-name", type=Text(), help="Only this event: as stored, or as people write it.")
 @click.option("--user", type=Text(), help="Only this user id.")
-@click.option("--since", type=Moment(), default="24h", show_default=True, help="7d, 12h, 90m, or an ISO-8601 time.")
+@click.option("--since", type=Time(), default="24h", show_default=True, help="7d, 12h, 90m, or an ISO-8601 time.")
 @project_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, as the API shows it.")
 @url_option
@@ -38,7 +38,7 @@ def command(
     Oldest first: when, what, who, properties. With -f, whatever is stored from then on, however old its time. With
     --url and -f: what is received from then on, not older than 80 days and among the newest 20,000 events.
     """
-    with opened_door(project, url) as door:
+    with chosen_door(project, url) as door:
         asked = {"external_id": user} if user is not None else {}
         if event_name is not None:
             asked["event_name"] = name_meant(door, event_name)

@@ -12,7 +12,7 @@ _AGO = re.compile(r"(\d{1,6})\s*([smhdw])", re.ASCII)
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
-class Moment(click.ParamType):
+class Time(click.ParamType):
     """`7d`, `90m` and the like before now, or an ISO-8601 time; the value is ISO-8601, a date stays one."""
 
     name = "TIME"
