@@ -108,6 +108,10 @@ def _page(rows: list[Row], context: Context) -> str | None:
                 f"the rows lie under {where}{_named(source, context)}: send those alone, for example what"
                 f" jq -c '{way}' FILE prints"
             )
+        if objects := [each for each in inner[:SAMPLE] if isinstance(each, dict)]:
+            cause = _renamed(objects, context)
+            if cause is not None:
+                return f"the rows lie under {where}; there, {cause}"
     return None
 
 
@@ -126,6 +130,9 @@ def _renamed(rows: list[Row], context: Context) -> str | None:
     wrong = {wanted: found for wanted, found in names.items() if wanted != found}
     if not wrong or not _source_of([_under_other_names(row, names) for row in rows], context):
         return None
+    if context.source == generic.SOURCE:
+        named, found = _listed(list(wrong)), _listed(list(wrong.values()))
+        return f"the mapping names {named}, but the rows have {found}: change the mapping"
     stems = {found.removesuffix(wanted) for wanted, found in wrong.items()}
     if len(stems) == 1 and (stem := stems.pop()).endswith("."):
         key = stem[:-1]

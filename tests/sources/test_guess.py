@@ -76,6 +76,12 @@ CAUSES = {
         "the fields lie under `*` (`*.event`, `*.timestamp`, `*.distinct_id`): take that away from the columns' names,"
         " or in JSON with jq -c '.[\"*\"]' FILE",
     ),
+    "a search engine's page, each row inside a member": (
+        "ga4", [{"took": 3, "hits": {"total": 1, "hits": [{"_id": "a", "_source": GA4}]}}],
+        "the rows lie under `hits.hits`; there, the fields lie under `_source` (`_source.event_name`,"
+        " `_source.event_timestamp`, `_source.user_pseudo_id`): take that away from the columns' names, or in JSON with"
+        " jq -c '._source' FILE",
+    ),
     # Renamed
     "upper case, as Snowflake writes": (
         "amplitude", [{"EVENT_TYPE": "Buy", "EVENT_TIME": "2025-10-09 08:53:21", "DEVICE_ID": "D1"}],
@@ -122,6 +128,15 @@ CAUSES = {
         "generic", [{"typ": "a", "when": {"at": 1}}],
         "the mapping names `type`, `at`, `who.uid`, `who.did`, which no row has; the fields found are `typ`, `when`,"
         " `when.at`",
+    ),
+    "a mapping in another case": (
+        "generic", [{"Type": "a", "AT": OWN["at"], "who": OWN["who"]}],
+        "the mapping names `type`, `at`, but the rows have `Type`, `AT`: change the mapping",
+    ),
+    "a mapping that stops above the fields": (
+        "generic", [{"payload": OWN}],
+        "the mapping names `type`, `at`, `who.uid`, `who.did`, but the rows have `payload.type`, `payload.at`,"
+        " `payload.who.uid`, `payload.who.did`: change the mapping",
     ),
     "another unit": ("generic", [OWN | {"at": 1_760_000_001}],
                      "the times are no ms: they fit timestamp_unit `seconds`"),
