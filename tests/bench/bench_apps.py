@@ -7,7 +7,9 @@ from flask import Flask, Response
 
 from drengr import create_app
 from drengr.api.service import EXTENSION
+from drengr.sources import Mapped
 from drengr.store import Added
+from drengr.store.sqlite import write
 from drengr.store.sqlite.group_commit import GroupCommit
 
 
@@ -26,8 +28,16 @@ def fixed():
 def without_store():
     """The service, but what it would store is forgotten: what reading, key, quota and mapping cost."""
     app = create_app()
-    app.extensions[EXTENSION].store.events.add = lambda _project, events, **_: Added(len(events), 0)
+    app.extensions[EXTENSION].store.events.add = lambda _project, events, *_, **__: Added(len(events), 0)
     return app
+
+
+def without_ledger():
+    """The service, but no row is accounted for: what the ledger costs."""
+    write.Entries.add = lambda *_: None
+    write.Entries.saw = lambda *_: None
+    Mapped.changed = Mapped.dropped = Mapped.problems = property(lambda _: {})
+    return create_app()
 
 
 def commit_per_request():

@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-BENCHES = ("rates", "workers", "storage", "reads", "import", "slow_clients", "datasette")
+BENCHES = ("rates", "ledger", "workers", "storage", "reads", "import", "slow_clients", "datasette")
 
 
 def main() -> int:
