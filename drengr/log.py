@@ -81,6 +81,16 @@ def put(stream: TextIO, text: str) -> None:
     stream.flush()
 
 
+def settle() -> None:
+    """At the end: what could not be written is given up, or Python would end with 120 because of it."""
+    for stream in (sys.stdout, sys.stderr):
+        if stream is not None:
+            try:
+                stream.flush()
+            except (OSError, ValueError):
+                turn_off(stream)
+
+
 def turn_off(stream: TextIO) -> None:
     """Let the rest go nowhere: Python writes what is left at the end, and would change the exit code if it cannot."""
     with suppress(OSError, ValueError):

@@ -23,14 +23,15 @@ MAY_IMPORT = {
     "admin": {"admin", "events"},
     "keys": set(),
     "log": set(),
+    "current_folder": set(),
     "config": {"events"},
     "importing": {"files", "sources", "events"},
     "store": {"store", "admin", "events", "keys", "log"},
     "api": {"api", "store", "importing", "config", "log", "keys", "admin", "files", "sources", "events", "drengr"},
-    "serving": {"serving", "api", "store", "config", "log", "drengr"},
+    "serving": {"serving", "current_folder", "api", "store", "config", "log", "drengr"},
     "cli": {
         "cli", "serving", "store", "importing", "config", "log", "keys", "admin", "files", "sources", "events",
-        "drengr",
+        "drengr", "current_folder",
     },
 }
 # The core: bytes, rows and times in, values out. It may be read, tested and believed without a machine around it.

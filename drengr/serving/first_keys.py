@@ -8,6 +8,7 @@ from contextlib import suppress
 from glob import escape, glob
 
 from drengr.log import say
+from drengr.serving.listening import YOUR_NAME
 from drengr.serving.logs import is_json_wanted, tell
 from drengr.store import NewProject
 
@@ -29,6 +30,9 @@ Point an Amplitude SDK here:
   Browser  amplitude.init("{publishable_key}", {{ serverUrl: "{url}/amplitude-ingest",
                           remoteConfig: {{ fetchRemoteConfig: false }} }})
 """
+_FILL_IN = f"""
+Put your server's name, or the https:// address of the proxy before it, in the place of {YOUR_NAME}.
+"""
 
 
 def show_keys(made: NewProject, url: str, folder: str) -> None:
@@ -36,8 +40,9 @@ def show_keys(made: NewProject, url: str, folder: str) -> None:
 
     Raises  OSError when they could not be kept: nobody may have seen them
     """
+    text = _WELCOME.format(url=url, **made._asdict()) + (_FILL_IN if YOUR_NAME in url else "")
     # A log of JSON is kept for long, and by others: no line of it holds a key.
-    if not is_json_wanted() and say(_WELCOME.format(url=url, **made._asdict())) and sys.stdout.isatty():
+    if not is_json_wanted() and say(text) and sys.stdout.isatty():
         return
     # Nobody may be looking, and a log may be rotated away.
     path = _kept(made, folder)

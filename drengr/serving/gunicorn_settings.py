@@ -1,23 +1,33 @@
 """gunicorn's settings, read by gunicorn itself: `gunicorn --config python:drengr.serving.gunicorn_settings app:app`.
 
-Few workers of many threads: threads share one group commit, and a slow client holds a thread, not a process. Each
-worker keeps to one core: threads of one interpreter on two cores spend a third of their time handing it to each other.
+Few workers of many threads: threads share one group commit. Each worker keeps to one core: threads of one interpreter
+on two cores spend a third of their time handing it to each other.
 """
+# ruff: noqa: E402 - the import path is cleaned before anything else is imported
 
+import atexit
 import os
 from contextlib import suppress
+
+from drengr import current_folder
+
+current_folder.never_import()
 
 import drengr.api  # noqa: F401 - loaded before the workers fork: they share its memory and are back in 0.1 s, not 0.5
 from drengr.api.measures import MOST_SLOTS, measures
 from drengr.config import BadSetting, read_config
+from drengr.log import settle
+from drengr.serving.limits import few_heaps, room_for
 from drengr.serving.logs import Log, log_configuration
-from drengr.serving.start import announce, room_for, stop_with
+from drengr.serving.start import announce, stop_with
 
 try:
     _config = read_config()
 except BadSetting as error:
     stop_with(str(error))
 
+few_heaps()
+atexit.register(settle)
 bind = f"[{_config['HOST']}]:{_config['PORT']}" if ":" in _config["HOST"] else f"{_config['HOST']}:{_config['PORT']}"
 workers = _config["WEB_CONCURRENCY"]
 worker_class = "drengr.serving.worker.Worker"
@@ -38,7 +48,8 @@ logger_class = Log
 
 def on_starting(server):
     """Before the workers start: make the database and say once what the operator needs."""
-    announce(_config)
+    current_folder.never_import()  # gunicorn has put it back
+    announce(_config, server.cfg.address)
 
 
 def pre_fork(server, worker):

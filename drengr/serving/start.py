@@ -1,42 +1,58 @@
 """Run the service: check what can be checked before the first request, say what the operator needs, start gunicorn."""
 
 import os
-import resource
 import socket
 import sys
 import time
 from typing import NoReturn
 
-from drengr import __version__
+from gunicorn.app.base import Application
+from gunicorn.arbiter import Arbiter
+
+from drengr import __version__, create_app, current_folder
 from drengr.config import BadSetting, Config, read_config, rules_of, unknown_settings
 from drengr.log import shown
 from drengr.serving.first_keys import remind_of_keys, show_keys
+from drengr.serving.listening import address_of, inherited
 from drengr.serving.logs import tell
 from drengr.store import NewProject, Store, StoreError, Unreachable, open_store
 
 EXIT_CANNOT_START = 3
-_FILES_OF_A_THREAD = 3  # its reading connection: the database, its -wal and its -shm
-_FILES_OF_A_WORKER = 32
 _TRY_EVERY_S = 1.0  # the database, while it cannot be reached
 
 
+class Served(Application):
+    """gunicorn in this process, with the settings of drengr.serving.gunicorn_settings and nothing from elsewhere."""
+
+    def load_config(self) -> None:
+        self.load_config_from_file("python:drengr.serving.gunicorn_settings")
+
+    def load(self) -> object:
+        """The WSGI application; each worker makes its own."""
+        return create_app()
+
+    def run(self) -> None:
+        """Serve until a signal ends it."""
+        arbiter = Arbiter(self)
+        arbiter.START_CTX["args"] = [sys.executable, *sys.orig_argv[1:]]  # for SIGUSR2, which starts it once more
+        arbiter.run()
+
+
 def serve() -> NoReturn:
-    """Become gunicorn, with the settings of drengr.serving.gunicorn_settings. Ends the process when it cannot start."""
+    """Serve until a signal ends the process; ends it with a sentence when it cannot start."""
     _open_closed_streams()
+    current_folder.never_import()
     try:
         config = read_config()
-        if "LISTEN_FDS" not in os.environ:  # else systemd holds the port, and hands it to gunicorn
+        if not inherited():
             _check_port(config["HOST"], config["PORT"])
     except BadSetting as error:
         stop_with(str(error))
     except (OSError, UnicodeError) as error:  # UnicodeError: "a..b" is no host name
         reason = getattr(error, "strerror", None) or "not a host name"
         stop_with(f"Cannot listen on {config['HOST']}:{config['PORT']}: {reason}. Set PORT or HOST.")
-    arguments = ["-m", "gunicorn", "--config", "python:drengr.serving.gunicorn_settings", "drengr:create_app()"]
-    # glibc gives every few threads a heap of their own and keeps what they freed: 64 bodies of 1 MiB left 274 MiB
-    # behind them, with two heaps 181.
-    os.environ.setdefault("MALLOC_ARENA_MAX", "2")
-    os.execv(sys.executable, [sys.executable, *arguments])
+    Served().run()
+    raise SystemExit(0)
 
 
 def _open_closed_streams() -> None:
@@ -48,15 +64,19 @@ def _open_closed_streams() -> None:
             os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
 
 
-def announce(config: Config) -> None:
-    """Print version, database and address, and do what a first start does."""
+def announce(config: Config, listens_on: list) -> None:
+    """Print version, database and address, and do what a first start does.
+
+    listens_on  gunicorn's addresses: (host, port), or the path of a socket
+    """
     for name in unknown_settings(os.environ):
         tell(f"Warning: {shown(name)} is no setting of Drengr; see the table of settings.", err=True)
-    tell(f"Drengr {__version__} · database {shown(config.database_shown)} · {_url(config)}")
-    first_start(config)
+    address = address_of([*inherited(), *listens_on][0])
+    tell(f"Drengr {__version__} · database {shown(config.database_shown)} · {address.text}")
+    first_start(config, address.url)
 
 
-def first_start(config: Config) -> None:
+def first_start(config: Config, url: str = "") -> None:
     """Make the database when it is missing, and project `default` when there is none; show its keys this once.
 
     The database is told the settings that shape events.
@@ -66,7 +86,7 @@ def first_start(config: Config) -> None:
         made = store.make_default_project()
         store.save_rules(rules_of(config))  # for the commands, whose environment may be another
         if made is not None:
-            _show_keys(store, made, _url(config), config.folder)
+            _show_keys(store, made, url or address_of((config["HOST"], config["PORT"])).url, config.folder)
         else:
             remind_of_keys((project.uuid for project in store.projects()), config.folder)
         store.close()
@@ -89,25 +109,6 @@ def _opened(config: Config) -> Store:
             time.sleep(_TRY_EVERY_S)
 
 
-def room_for(connections: int, threads: int) -> tuple[int, int]:
-    """(connections, threads) of a worker that the machine's limit of open files allows.
-
-    The usual limit of 1,024 files is too few, and may often be raised.
-    """
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = connections + threads * _FILES_OF_A_THREAD + _FILES_OF_A_WORKER
-    files = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
-    try:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (files, hard))
-    except (OSError, ValueError):  # a system call filter of systemd or Docker
-        files = soft
-    if files >= needed:
-        return connections, threads
-    left = max(8, files - _FILES_OF_A_WORKER)
-    threads = min(threads, max(2, left // (2 * _FILES_OF_A_THREAD)))
-    return max(4, left - threads * _FILES_OF_A_THREAD), threads
-
-
 def stop_with(sentence: str) -> NoReturn:
     """End the process with one sentence and no traceback."""
     tell(f"drengr: {sentence}", err=True)
@@ -126,11 +127,6 @@ def _show_keys(store: Store, made: NewProject, url: str, folder: str) -> None:
             " have seen them; make new ones: drengr key create default --kind secret (and publishable).",
             err=True,
         )
-
-
-def _url(config: Config) -> str:
-    host = config["HOST"]
-    return f"http://[{host}]:{config['PORT']}" if ":" in host else f"http://{host}:{config['PORT']}"
 
 
 def _check_port(host: str, port: int) -> None:
