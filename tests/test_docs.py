@@ -165,6 +165,17 @@ def test_every_command_shown_is_one_with_these_options(shown):
     assert {word for word in arguments if re.match(r"--?[a-z]", word)} <= known
 
 
+def leaves(command: click.Command, *words: str) -> list[str]:
+    if isinstance(command, click.Group):
+        return [leaf for name, each in command.commands.items() for leaf in leaves(each, *words, name)]
+    return [" ".join(words)]
+
+
+def test_every_command_is_in_the_table_of_commands():
+    shown = [words(row[0])[0] for row in tables(PAGES["docs/commands.md"])[0]]
+    assert all(any(each.startswith(f"drengr {leaf}") for each in shown) for leaf in leaves(main)), shown
+
+
 def test_the_test_command_is_one_line_that_runs_pytest():
     (block,) = blocks(section("Run the tests"), "sh")
     (line,) = block.strip().splitlines()

@@ -11,7 +11,7 @@ import pytest
 
 from drengr.api import build_app
 from drengr.api.service import EXTENSION
-from tests.pages import EVERYTHING, PAGES, blocks, section
+from tests.pages import PAGES, blocks, section
 
 pytestmark = pytest.mark.skipif(not shutil.which("sqlite3"), reason="This machine has no sqlite3 shell.")
 
@@ -24,11 +24,14 @@ ROWS = [  # as the SDK sends them, and as the vendor exports them: the id of the
 ]
 
 
+ABOUT_SQLITE = "\n".join(text for page, text in PAGES.items() if page != "docs/postgresql.md")
+
+
 def asked() -> list[str]:
     """Every question: of the blocks of SQL, and what the shell's `sqlite3` is given as words or after <<'SQL'."""
-    in_shell = "\n".join(blocks(EVERYTHING, "sh"))
+    in_shell = "\n".join(blocks(ABOUT_SQLITE, "sh"))
     after_name = [sql for _, sql in re.findall(r"""(?s)sqlite3 [^"\n]*?(["'])(SELECT.*?)\1""", in_shell)]
-    pasted = [*blocks(EVERYTHING, "sql"), *re.findall(r"(?s)<<'SQL'\n(.*?)\nSQL\n", in_shell), *after_name]
+    pasted = [*blocks(ABOUT_SQLITE, "sql"), *re.findall(r"(?s)<<'SQL'\n(.*?)\nSQL\n", in_shell), *after_name]
     return [sql.strip() for block in pasted for sql in re.split(r";\s*(?:\n|$)", block) if sql.strip()]
 
 
