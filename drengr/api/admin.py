@@ -11,7 +11,7 @@ from drengr.admin.words import BadSlot
 from drengr.api.errors import ADMIN_PREFIXES, ApiError
 from drengr.api.incoming import drain, require_project_of_secret_key
 from drengr.log import faults
-from drengr.store import Busy, Project, StoreError
+from drengr.store import Busy, Project, StoreError, Unreachable
 
 log = logging.getLogger("drengr.api")
 
@@ -36,7 +36,7 @@ def answers(door: Blueprint, method: str, path: str, fault: str) -> Callable[[Vi
                 status = 413 if bad.code == "BATCH_TOO_LARGE" else 400
                 reason = "not_json" if bad.code == "INVALID_JSON" else ""
                 raise ApiError(status, bad.message, bad.code, reason=reason, **bad.details) from None
-            except (HTTPException, Busy):
+            except (HTTPException, Busy, Unreachable):
                 raise
             except Exception as error:
                 if isinstance(error, StoreError):

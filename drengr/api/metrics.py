@@ -89,7 +89,10 @@ def _database(here: Service) -> Iterator[str]:
         "drengr_database_bytes", "gauge", "Size on disk.",
         [("", {"file": file}, size) for file, size in condition.bytes.items()],
     )  # fmt: skip
-    yield from _metric("drengr_disk_free_bytes", "gauge", "Room on its disk.", [("", {}, condition.disk_free_bytes)])
+    if condition.disk_free_bytes is not None:
+        yield from _metric(
+            "drengr_disk_free_bytes", "gauge", "Room on its disk.", [("", {}, condition.disk_free_bytes)]
+        )
     yield from _metric(
         "drengr_backup_last_success_timestamp_seconds", "gauge", "When the last backup was proved good; 0: never.",
         [("", {}, condition.last_backup_at / 1000)],

@@ -103,7 +103,10 @@ def _rights(store: Store) -> Finding:
 
 
 def _disk(store: Store) -> Finding:
-    condition, free = store.condition(), store.condition().disk_free_bytes
+    condition = store.condition()
+    free = condition.disk_free_bytes
+    if free is None:
+        return Finding("disk", "ok", "PostgreSQL's disk cannot be seen from here.")
     growth = _growth_bytes_a_day(store, condition)
     days = free / growth if growth else float("inf")
     lasts = f", some {days:,.0f} days at last week's pace" if growth else ""
@@ -125,7 +128,9 @@ def _growth_bytes_a_day(store: Store, condition: Condition) -> float:
 
 
 def _wal(store: Store) -> Finding:
-    size = store.condition().bytes["wal"]
+    size = store.condition().bytes.get("wal")
+    if size is None:
+        return Finding("wal", "ok", "PostgreSQL looks after its own log.")
     if size > _WAL_WARN:
         advice = "Something reads for a long time: end it; the file shrinks by itself, or when the service restarts."
         return Finding("wal", "warn", f"The -wal file has {size / _MIB:,.0f} MiB.", advice)

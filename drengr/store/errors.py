@@ -29,8 +29,8 @@ class DatabaseError(StoreError):
 class Unreachable(StoreError):
     """Nobody answers there now, or not us; that may pass by itself."""
 
-    def __init__(self, text: str) -> None:
-        super().__init__(text, "the database cannot be reached")
+    def __init__(self, text: str, public: str = "the database cannot be reached") -> None:
+        super().__init__(text, public)
 
 
 class UnknownProject(LookupError):

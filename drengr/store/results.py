@@ -177,8 +177,8 @@ class WrongAccount(NamedTuple):
 class Condition(NamedTuple):
     """How the database is doing, as far as the machine can tell."""
 
-    bytes: Mapping[str, int]  # by file: "db", "wal"
-    disk_free_bytes: int
+    bytes: Mapping[str, int]  # by file: "db"; SQLite: "wal"
+    disk_free_bytes: int | None  # None: its disk is another machine's
     last_backup_at: int  # epoch ms; 0: never
     network_share: str | None  # the type of the network file system it lies on
     open_to_others: list[str]  # files that other users of the machine can read

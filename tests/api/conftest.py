@@ -11,9 +11,9 @@ from tests.conftest import Clock
 
 
 @pytest.fixture(scope="session")
-def empty(tmp_path_factory) -> Admin:
+def empty(make_location) -> Admin:
     """The admin door of a project that stays empty: for requests that are refused or find nothing."""
-    app = build_app({"DRENGR_DATABASE": str(tmp_path_factory.mktemp("empty") / "events.db")}, now_ms=Clock())
+    app = build_app({"DRENGR_DATABASE": make_location()}, now_ms=Clock())
     store = app.extensions[EXTENSION].store
     made = store.make_project("empty")
     yield Admin(app.test_client(), made.project_id, made.secret_key)
@@ -21,11 +21,12 @@ def empty(tmp_path_factory) -> Admin:
 
 
 @pytest.fixture(scope="session")
-def door(tmp_path_factory) -> SimpleNamespace:
+def door(make_location) -> SimpleNamespace:
     """One application for all tests that do not look at its rows: client, publishable_key, secret_key, project_id."""
-    app = build_app({"DRENGR_DATABASE": str(tmp_path_factory.mktemp("door") / "events.db")}, now_ms=Clock())
+    location = make_location()
+    app = build_app({"DRENGR_DATABASE": location}, now_ms=Clock())
     store = app.extensions[EXTENSION].store
     yield SimpleNamespace(
-        client=app.test_client(), app=app, store=store, **store.make_project("shop")._asdict()
+        client=app.test_client(), app=app, store=store, location=location, **store.make_project("shop")._asdict()
     )
     store.close()

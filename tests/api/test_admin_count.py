@@ -6,6 +6,8 @@ from drengr.log import faults
 from tests.admin import DAY_MS, HOUR_MS, Admin, error_of, event, iso
 from tests.conftest import NOW_MS
 
+pytestmark = pytest.mark.both_stores
+
 
 @pytest.fixture
 def admin(client, tenant):

@@ -7,6 +7,8 @@ import pytest
 from tests.admin import USER, Admin, error_of
 from tests.factories import amplitude_event, envelope
 
+pytestmark = pytest.mark.both_stores
+
 ENDPOINTS = [("GET", "/events"), ("GET", "/events/count"), ("POST", "/events")]
 PREFIXES = ["/admin", "/v1/admin"]
 

@@ -11,6 +11,8 @@ from tests.admin import DAY_MS, HOUR_MS, USER, Admin, error_of, event, iso
 from tests.conftest import NOW_MS
 from tests.factories import amplitude_event, envelope
 
+pytestmark = pytest.mark.both_stores
+
 
 @pytest.fixture
 def admin(client, tenant):

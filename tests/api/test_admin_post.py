@@ -11,6 +11,8 @@ from drengr.store import Busy
 from tests.admin import USER, Admin, error_of
 from tests.conftest import NOW_MS
 
+pytestmark = pytest.mark.both_stores
+
 
 @pytest.fixture
 def admin(client, tenant):
@@ -274,6 +276,7 @@ def test_a_fault_of_the_database_is_a_500_that_hides_what_it_was(admin, store, c
     assert admin.page().json["data"] == []
 
 
+@pytest.mark.sqlite
 def test_a_store_that_is_too_busy_is_a_503(admin, store, monkeypatch):
     def refuse(*_, **__):
         raise Busy("the database is busy")
@@ -282,6 +285,7 @@ def test_a_store_that_is_too_busy_is_a_503(admin, store, monkeypatch):
     assert error_of(admin.post(slot())) == (503, "UNAVAILABLE")
 
 
+@pytest.mark.sqlite
 def test_a_file_that_another_program_keeps_locked_is_a_503(admin, database_path, monkeypatch):
     monkeypatch.setattr("drengr.store.sqlite.group_commit.LONGEST_WAIT_S", 0.2)
     with closing(sqlite3.connect(database_path, isolation_level=None)) as other:
@@ -290,6 +294,7 @@ def test_a_file_that_another_program_keeps_locked_is_a_503(admin, database_path,
     assert tracked(admin.post(slot())) == (1, 0)
 
 
+@pytest.mark.sqlite
 def test_a_lock_that_a_question_meets_is_a_503_too(admin, store, tenant, tmp_path, monkeypatch):
     path = tmp_path / "other.db"
     with closing(sqlite3.connect(path, isolation_level=None)) as other:

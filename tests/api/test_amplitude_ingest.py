@@ -11,6 +11,8 @@ from drengr.sources import read_batch
 from tests.conftest import NOW_MS
 from tests.factories import amplitude_event, envelope
 
+pytestmark = pytest.mark.both_stores
+
 PATHS = [
     "/amplitude-ingest", "/amplitude-ingest/2/httpapi", "/amplitude-ingest/batch", "/amplitude-ingest/httpapi",
     "/2/httpapi", "/batch", "/httpapi",

@@ -12,6 +12,8 @@ import pytest
 from tests.factories import amplitude_event, envelope
 from tests.service import Service
 
+pytestmark = pytest.mark.both_stores
+
 MAX_BYTES = 1_048_576
 MAX_EVENTS = 2_000
 TOO_LARGE = {"code": 413, "error": "payload too large"}

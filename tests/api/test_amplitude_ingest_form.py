@@ -7,6 +7,8 @@ import pytest
 
 from tests.conftest import NOW_MS
 
+pytestmark = pytest.mark.both_stores
+
 BAD_KEY = {"code": 400, "error": "invalid api_key", "missing_field": "api_key"}
 BAD_EVENTS = {"code": 400, "error": "missing or invalid events array", "missing_field": "events"}
 

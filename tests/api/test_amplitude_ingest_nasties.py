@@ -7,6 +7,9 @@ import pytest
 
 from tests.api.nasties import BODIES, EVENTS
 from tests.factories import amplitude_event
+from tests.looking import events_in
+
+pytestmark = pytest.mark.both_stores
 
 PATHS = ("/amplitude-ingest", "/amplitude-ingest/2/httpapi", "/amplitude-ingest/batch", "/2/httpapi", "/batch")
 
@@ -16,15 +19,11 @@ def test_the_corpus_has_at_least_two_hundred():
 
 
 def stored_after(door, last_id: int) -> list[dict]:
-    cursor = door.store.database.reading_connection().execute(
-        "SELECT * FROM events WHERE id > ? ORDER BY id", (last_id,)
-    )
-    names = [column[0] for column in cursor.description]
-    return [dict(zip(names, row, strict=True)) for row in cursor]
+    return events_in(door.location, "WHERE id > ? ORDER BY id", last_id)
 
 
 def last_id(door) -> int:
-    return door.store.database.read("SELECT ifnull(max(id), 0) FROM semantic_events")[0][0]
+    return door.store.last_id()
 
 
 @pytest.mark.parametrize(("nasty", "valid"), EVENTS.values(), ids=EVENTS)

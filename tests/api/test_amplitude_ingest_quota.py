@@ -7,6 +7,8 @@ import pytest
 from tests.conftest import NOW_MS
 from tests.factories import amplitude_event, envelope
 
+pytestmark = pytest.mark.both_stores
+
 DAY_MS = 86_400_000
 MAX_BYTES = 1_048_576
 

@@ -8,6 +8,8 @@ import pytest
 
 from tests.factories import amplitude_event, envelope
 
+pytestmark = pytest.mark.both_stores
+
 SECRET = "s3cr3t-9f2c-value"
 
 
@@ -32,6 +34,7 @@ BAGS = [
 ]
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("where", ["event_properties", "user_properties"])
 def test_a_dropped_value_is_in_no_byte_of_the_files_and_in_no_log(
     client, tenant, store, rows, database_path, caplog, where
@@ -93,6 +96,7 @@ def test_a_fault_of_the_code_tells_no_value(client, tenant, monkeypatch, caplog)
     assert "ZeroDivisionError" in caplog.text and SECRET not in caplog.text
 
 
+@pytest.mark.sqlite
 def test_keys_are_stored_only_as_a_hash(client, tenant, store, database_path, caplog):
     caplog.set_level(logging.DEBUG)
     client.post("/batch", json=envelope(tenant.publishable_key))

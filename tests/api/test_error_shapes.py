@@ -6,6 +6,8 @@ import pytest
 
 from tests.factories import amplitude_event, envelope
 
+pytestmark = pytest.mark.both_stores
+
 USER = "00000000-0000-4000-8000-000000000001"
 POST, GET = "POST", "GET"
 MIB = 1_048_576

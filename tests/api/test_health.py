@@ -7,6 +7,8 @@ import pytest
 
 from tests.factories import amplitude_event, envelope
 
+pytestmark = pytest.mark.both_stores
+
 
 @pytest.fixture(autouse=True)
 def _short_patience(monkeypatch):
@@ -41,6 +43,7 @@ def test_other_methods_are_405(door, method):
     assert (answer.status_code, answer.json) == (405, {"code": 405, "error": "method not allowed"})
 
 
+@pytest.mark.sqlite
 def test_a_write_lock_held_by_another_program_is_a_503_and_passes(client, send, rows, database_path):
     with closing(sqlite3.connect(database_path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
@@ -49,6 +52,7 @@ def test_a_write_lock_held_by_another_program_is_a_503_and_passes(client, send, 
     assert (client.get("/healthz").status_code, send().status_code, len(rows())) == (200, 200, 1)
 
 
+@pytest.mark.sqlite
 def test_a_full_disk_is_a_503_and_passes(client, tenant, send, store, rows):
     writer = store.database.writing_connection()
     pages = writer.execute("PRAGMA page_count").fetchone()[0]
@@ -66,6 +70,7 @@ def test_a_missing_table_is_a_503_and_nothing_is_stored(client, send, store, row
     assert rows() == []
 
 
+@pytest.mark.sqlite
 def test_a_damaged_file_is_a_503(client, send, store, database_path):
     assert send().status_code == 200
     store.database.writing_connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -98,6 +103,7 @@ def lose_the_log(path):
     path.with_name(path.name + "-wal").unlink()
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize("harm", [vanish, vanish_with_its_log, replace, lose_the_log])
 def test_a_file_deleted_or_replaced_is_a_503_and_no_event_is_acknowledged(client, send, database_path, harm):
     assert send().status_code == 200

@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 from drengr.sources import SOURCES
 from tests.conftest import NOW_MS
 
+pytestmark = pytest.mark.both_stores
+
 AT = "2026-06-01T12:00:00Z"
 MAPPING = {
     "event_name_field": "type",

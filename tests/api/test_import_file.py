@@ -13,6 +13,8 @@ import pytest
 from tests.conftest import shared_data
 from tests.service import Service
 
+pytestmark = pytest.mark.both_stores
+
 EXPORT = shared_data("exports", "amplitude", "synthetic_export_api.ndjson").read_bytes()
 AT = "2026-06-01T12:00:00Z"
 

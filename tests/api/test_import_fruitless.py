@@ -7,6 +7,8 @@ import pytest
 
 from tests.fruitless import FRUITLESS
 
+pytestmark = pytest.mark.both_stores
+
 ROW = b'{"event_type":"a","event_time":"2026-06-01","device_id":"d","$insert_id":"%s"}\n'
 CSV = b"event_type,event_time,device_id\nBuy,2025-10-09 08:53:04,D\n"
 

@@ -6,6 +6,8 @@ from drengr.store import NO_PROJECT, Account, Problem
 from tests.admin import event
 from tests.conftest import NOW_MS
 
+pytestmark = pytest.mark.both_stores
+
 DAY_MS = 86_400_000
 TODAY = NOW_MS // DAY_MS
 

@@ -7,6 +7,8 @@ from drengr.store import Account
 from tests.admin import event
 from tests.conftest import NOW_MS
 
+pytestmark = pytest.mark.both_stores
+
 TOKEN = {"Authorization": "Bearer t0ken"}
 
 
@@ -74,6 +76,7 @@ def test_durations_and_commits_are_histograms_that_end_in_their_count(client, sa
         assert found[f"{name}_sum", labels] > 0
 
 
+@pytest.mark.sqlite
 def test_the_file_and_its_disk_are_measured(samples, store, tenant):
     found = samples()
     assert found["drengr_database_bytes", (("file", "db"),)] > 0

@@ -10,6 +10,8 @@ from drengr.events.times import DAY_MS
 from drengr.store import NO_PROJECT, StoreError
 from tests.conftest import NOW_MS
 
+pytestmark = pytest.mark.both_stores
+
 TODAY = NOW_MS // DAY_MS
 
 

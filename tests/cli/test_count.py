@@ -7,9 +7,11 @@ from drengr.cli import main
 from tests.admin import DAY_MS, event
 from tests.conftest import NOW_MS
 
+pytestmark = pytest.mark.both_stores
+
 
 @pytest.fixture
-def count(database_path, store, tenant):
+def count(location, store, tenant):
     """count("--by", "day") → the finished command, over four days of November."""
     days = [0, 0, 0, 0, 1, 2, 2]
     store.add(
@@ -21,7 +23,7 @@ def count(database_path, store, tenant):
         return CliRunner().invoke(
             main,
             ["count", *(window if "--since" not in words else ()), *words],
-            env={"DRENGR_DATABASE": str(database_path), "COLUMNS": "40"},
+            env={"DRENGR_DATABASE": location, "COLUMNS": "40"},
         )
 
     return run

@@ -11,9 +11,11 @@ from drengr.store import NO_PROJECT, Account, Problem
 from drengr.store.clock import now_ms
 from tests.admin import event
 
+pytestmark = pytest.mark.both_stores
+
 
 @pytest.fixture
-def ledger(database_path, store, tenant, make_tenant):
+def ledger(location, store, tenant, make_tenant):
     now = now_ms()
     today = now // DAY_MS
     events = [event(event_id=i, source="ga4", received_at=now) for i in ("a", "b", "a")]
@@ -23,7 +25,7 @@ def ledger(database_path, store, tenant, make_tenant):
         Problem(NO_PROJECT, "acceptor", "bad_key", "", "amplitude-ts", "2.1", "drengr_pk_ab", 7, now, now),
         Problem(tenant.project.id, "importer", "bad_time", "order\x1bed", "", "", "", 1_002, now, now),
     ])  # fmt: skip
-    runner = CliRunner(env={"DRENGR_DATABASE": str(database_path)})
+    runner = CliRunner(env={"DRENGR_DATABASE": location})
     return lambda *words: runner.invoke(main, ["ledger", *words])
 
 

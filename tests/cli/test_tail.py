@@ -18,13 +18,15 @@ from drengr.cli.remote_door import RemoteDoor
 from tests.admin import DAY_MS, HOUR_MS, event
 from tests.conftest import NOW_MS
 
+pytestmark = pytest.mark.both_stores
+
 
 @pytest.fixture
-def run(database_path):
+def run(location):
     """run("tail", "-n", "3", DRENGR_SECRET_KEY="…") → the finished command."""
 
     def invoke(*words: str, **environment: str):
-        return CliRunner().invoke(main, words, env={"DRENGR_DATABASE": str(database_path), **environment})
+        return CliRunner().invoke(main, words, env={"DRENGR_DATABASE": location, **environment})
 
     return invoke
 
@@ -132,10 +134,10 @@ def test_what_was_seen_of_a_service_is_forgotten_in_halves(put, doors, clock, mo
     assert printed == [str(n) for n in range(1, 19)]
 
 
-def test_ctrl_c_ends_following_quietly(put, database_path):
+def test_ctrl_c_ends_following_quietly(put, location):
     put(event(event_name="before"))
     command = [sys.executable, "-m", "drengr", "tail", "-f", *SINCE]
-    environment = os.environ | {"DRENGR_DATABASE": str(database_path), "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | {"DRENGR_DATABASE": location, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

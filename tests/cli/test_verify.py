@@ -6,11 +6,13 @@ from click.testing import CliRunner
 from drengr.cli import main
 from tests.admin import event
 
+pytestmark = pytest.mark.both_stores
+
 
 @pytest.fixture
-def verify(database_path, store, tenant):
+def verify(location, store, tenant):
     store.add(tenant.project.id, [event(event_name=f"e{n % 30}") for n in range(60)])
-    return lambda *words: CliRunner().invoke(main, ["verify", *words], env={"DRENGR_DATABASE": str(database_path)})
+    return lambda *words: CliRunner().invoke(main, ["verify", *words], env={"DRENGR_DATABASE": location})
 
 
 def test_a_sound_file_is_said_to_be_sound(verify):

@@ -13,6 +13,8 @@ from drengr.events.times import iso_text
 from drengr.store.counting import cut
 from tests.admin import DAY_MS, HOUR_MS, event
 
+pytestmark = pytest.mark.both_stores
+
 START_MS = 1_703_980_800_000  # 2023-12-31, before a year's end and a leap day
 SPAN_MS = 130 * DAY_MS
 NAMES = ["a", "b", "ü", "rare"]

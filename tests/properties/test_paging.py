@@ -9,8 +9,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from drengr.store.sqlite import SqliteStore
 from tests.admin import DAY_MS, Admin, event
 from tests.conftest import NOW_MS
+
+pytestmark = pytest.mark.both_stores
 
 TIMES = st.integers(0, 6).map(lambda step: NOW_MS - step * 3)  # many ties in one millisecond
 NAMES = st.sampled_from(["a", "b"])
@@ -65,7 +68,8 @@ def writing(store, project_id: int):
         except Exception as fault:
             faults.append(fault)
         finally:
-            store.database.readers.close()
+            if isinstance(store, SqliteStore):
+                store.database.readers.close()  # this thread's
 
     thread = threading.Thread(target=write)
     thread.start()

@@ -251,7 +251,7 @@ class PostgresqlStore:
     @_verb
     def condition(self) -> Condition:
         size = self.database.read(_SIZE, seconds=READ_S)[0][0]
-        return Condition({"db": size}, 0, 0, None, [], [])
+        return Condition({"db": size}, None, 0, None, [], [])
 
     def quick_check(self, seconds: float) -> list[str] | None:
         return []  # PostgreSQL checks its pages itself, with initdb --data-checksums

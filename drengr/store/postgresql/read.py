@@ -4,6 +4,7 @@ from typing import Any
 
 from drengr.admin.questions import PageQuery
 from drengr.admin.shown import StoredEvent
+from drengr.admin.words import is_uuid
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import Database
 from drengr.store.postgresql.packing import event_id_of
@@ -63,13 +64,12 @@ def _last_id(connection: Connection) -> int:
 
 def _filters(connection: Connection, project_id: int, query: PageQuery) -> dict[str, object] | None:
     """Conditions and their values; None when nothing can match."""
-    external_ids = {query.user_id, query.external_id} - {None}
     texts = (query.event_name, query.external_id, query.install_id, query.source)
-    if len(external_ids) > 1 or any("\0" in text for text in texts if text):  # no stored text has a NUL
+    users = {_folded(user) for user in (query.user_id, query.external_id) if user is not None}
+    if len(users) > 1 or any("\0" in text for text in texts if text):  # no stored text has a NUL
         return None
     filters: dict[str, object] = {"e.project_id = ?": project_id}
-    if external_ids:
-        filters["e.external_id = ?"] = external_ids.pop()
+    filters |= {_is_id("e.external_id", user): user for user in users}
     if query.event_name is not None:
         names = "SELECT id FROM event_names WHERE project_id = ? AND name = ?"
         found = connection.execute(names, (project_id, query.event_name)).fetchall()
@@ -77,10 +77,19 @@ def _filters(connection: Connection, project_id: int, query: PageQuery) -> dict[
             return None
         filters["e.name_id = ?"] = found[0][0]
     if query.install_id is not None:
-        filters["e.install_id = ?"] = query.install_id
+        filters[_is_id("e.install_id", query.install_id)] = _folded(query.install_id)
     if query.source is not None:
         filters["e.origin_id IN (SELECT id FROM origins WHERE source = ?)"] = query.source
     return filters
+
+
+def _folded(text: str) -> str:
+    return text.lower() if is_uuid(text) else text
+
+
+def _is_id(column: str, text: str) -> str:
+    """That a column is this id: two spellings of one canonical UUID are one id (contract 8), others are exact."""
+    return f"lower({column}) = ?" if is_uuid(text) else f"{column} = ?"
 
 
 def _plain(row: tuple[Any, ...]) -> StoredEvent:
