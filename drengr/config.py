@@ -85,7 +85,7 @@ def _path_or_nothing(text: str) -> str:
 SETTINGS = (
     Setting("HOST", "127.0.0.1", "address", "Address to listen on.", str),
     Setting("PORT", "8000", "port", "Port to listen on.", _between(1, 65535)),
-    Setting("WEB_CONCURRENCY", "2", "processes", "Worker processes; each keeps to one core. See Choices.",
+    Setting("WEB_CONCURRENCY", "2", "processes", "Worker processes; with as many as cores, each keeps to one.",
             _between(1, 64)),
     Setting("DRENGR_THREADS", "128", "threads", "Most threads of a worker: requests that "
             "are answered at the same moment. Started as they are needed.",
