@@ -7,6 +7,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 import warnings
 from contextlib import closing
 from pathlib import Path
@@ -61,6 +63,11 @@ def test_a_link_whose_file_is_gone_loses_no_acknowledged_event(linked, harm):
             assert send(service, key)[0].status == 503
         assert not service.is_healthy()
         assert harm is point_elsewhere or not real.exists()
+        for path, body in (("/healthz", None), ("/batch", b'{"api_key":"x","events":[]}')):
+            with pytest.raises(urllib.error.HTTPError) as refused:
+                urllib.request.urlopen(service.url + path, body)
+            with refused.value as answer:
+                assert "events.db" not in answer.read().decode() and "/" not in answer.reason
 
 
 def test_a_new_reader_never_makes_a_file(linked):
