@@ -13,6 +13,7 @@ from drengr.keys import bearer
 from drengr.store import Project
 
 MAX_DRAINED_BYTES = 32 * 1024 * 1024
+_LEFT = "drengr.body_left"  # in the WSGI environment: bytes of the body that nobody has read
 _READ_BYTES = 64 * 1024
 _SLICE_BYTES = 4096
 _MOST_PACKINGS = 3  # one inside the other
@@ -55,9 +56,13 @@ def read_body(max_bytes: int) -> tuple[bytes, int]:
 
 
 def body_pieces() -> Iterator[bytes]:
-    """The body as sent, piece by piece. Raises ApiError 400 when the transfer itself is broken."""
+    """The body as sent, piece by piece, from where the last look at it ended.
+
+    Raises  ApiError 400 when the transfer itself is broken
+    """
     stream = request.environ["wsgi.input"]
-    left = request.content_length
+    # Under `flask run` reading past the end would wait for ever.
+    left = request.environ.setdefault(_LEFT, request.content_length)
     if left is None and not request.environ.get("wsgi.input_terminated"):
         return
     while left is None or left > 0:
@@ -74,6 +79,7 @@ def body_pieces() -> Iterator[bytes]:
             return
         if left is not None:
             left -= len(piece)
+            request.environ[_LEFT] = left
         yield piece
 
 

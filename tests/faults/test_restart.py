@@ -68,3 +68,14 @@ def test_a_worker_that_is_asked_to_stop_is_replaced(tmp_path):
             time.sleep(3)
         assert crowd.unanswered == 0
         assert set(crowd.statuses) == {200}
+
+
+def test_the_banner_names_the_port_that_systemd_holds(tmp_path):
+    service = ActivatedService(tmp_path / "events.db")
+    held, service.port = service.port, 1  # PORT says something else
+    environment = service.environment()
+    service.port = held
+    service.environment = lambda: environment
+    with service, service.listener:
+        assert f"http://127.0.0.1:{held}/amplitude-ingest" in service.log_text()
+        assert "http://127.0.0.1:1" not in service.log_text().replace(f"http://127.0.0.1:{held}", "")
