@@ -113,12 +113,13 @@ class Store(Protocol):
         """The number of events in the window, and how they spread over days or names."""
 
     def last_id(self) -> int:
-        """The id of the event stored last, of whatever project; 0 when there is none."""
+        """The id of the event stored last, of whatever project, to look on from; 0 when there is none."""
 
     def arrivals(self, project_id: int, after_id: int, query: PageQuery) -> Arrivals:
         """The first `query.limit` events stored after that id, in the order of storing; the query's times do not count.
 
-        after_id  `seen_id` of the last look, or last_id() at the first
+        after_id  `seen_id` of the last look, or last_id() at the first: that very object, for a store may keep more in
+                  it than the number (PostgreSQL: smaller ids that may still be committed)
         """
 
     def names_near(self, project_id: int, name: str) -> list[str]:

@@ -13,7 +13,7 @@ from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
 from drengr.store import imports, names, projects, rules
 from drengr.store.clock import now_ms
-from drengr.store.postgresql import count, ledger, quota, read, schema, totals
+from drengr.store.postgresql import count, followers, ledger, quota, read, schema, totals
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import LONG_WRITE_S, READ_S, Database
 from drengr.store.postgresql.sentences import as_store_error
@@ -191,11 +191,11 @@ class PostgresqlStore:
 
     @_verb
     def arrivals(self, project_id: int, after_id: int, query: PageQuery) -> Arrivals:
-        return read.arrivals(self.database, project_id, after_id, query)
+        return followers.arrivals(self.database, project_id, after_id, query)
 
     @_verb
     def last_id(self) -> int:
-        return read.last_id(self.database)
+        return followers.here(self.database)
 
     @_verb
     def names_near(self, project_id: int, name: str) -> list[str]:

@@ -8,7 +8,6 @@ from drengr.admin.words import is_uuid
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import Database
 from drengr.store.postgresql.packing import event_id_of
-from drengr.store.results import Arrivals
 
 _COLUMNS = """
   e.id, e.dedup_key, e.name_id, e.origin_id, e.install_id, e.external_id, e.session_id, e.session_is_integer,
@@ -23,46 +22,32 @@ JOIN event_names AS n ON n.id = e.name_id JOIN origins AS o ON o.id = e.origin_i
 ORDER BY {{order}}
 """
 _NEWEST_FIRST = "e.occurred_at DESC, e.id DESC"
-_AS_STORED = "e.id"
 
 
 def event_page(database: Database, project_id: int, query: PageQuery) -> list[StoredEvent]:
     """The events that the query asks for, newest first; of one millisecond, the last stored first."""
     with database.snapshot() as connection:
-        filters = _filters(connection, project_id, query)
+        filters = filters_of(connection, project_id, query)
         if filters is None:
             return []
-        filters["e.occurred_at >= ?"] = query.since
-        words = " AND ".join([*filters, "(e.occurred_at, e.id) < (?::bigint, ?::bigint)"])
-        statement = _PAGE.format(filters=words, order=_NEWEST_FIRST)
-        rows = connection.execute(statement, (*filters.values(), *query.before, query.limit)).fetchall()
-    return [_plain(row) for row in rows]
+        place = "e.occurred_at >= ? AND (e.occurred_at, e.id) < (?::bigint, ?::bigint)", (query.since, *query.before)
+        return events_among(connection, filters, *place, query.limit, _NEWEST_FIRST)
 
 
-def arrivals(database: Database, project_id: int, after_id: int, query: PageQuery) -> Arrivals:
-    """The first `query.limit` events stored after that id, in the order of storing; the query's times do not count."""
-    with database.snapshot() as connection:
-        newest = _last_id(connection)
-        filters = _filters(connection, project_id, query)
-        if filters is None:
-            return Arrivals([], max(newest, after_id))
-        words = " AND ".join([*filters, "e.id > ? AND e.id <= ?"])
-        statement = _PAGE.format(filters=words, order=_AS_STORED)
-        rows = connection.execute(statement, (*filters.values(), after_id, newest, query.limit)).fetchall()
-    return Arrivals([_plain(row) for row in rows], rows[-1][0] if len(rows) == query.limit else max(newest, after_id))
+def events_among(
+    connection: Connection,
+    filters: dict[str, object],
+    place: str,
+    bounds: tuple[object, ...],
+    limit: int,
+    order: str = "e.id",
+) -> list[StoredEvent]:
+    """The first events in this order that pass the filters, within the bounds of the place."""
+    statement = _PAGE.format(filters=" AND ".join([*filters, place]), order=order)
+    return [_plain(row) for row in connection.execute(statement, (*filters.values(), *bounds, limit)).fetchall()]
 
 
-def last_id(database: Database) -> int:
-    """The id of the event stored last; 0 when there is none."""
-    with database.snapshot() as connection:
-        return _last_id(connection)
-
-
-def _last_id(connection: Connection) -> int:
-    return int(connection.execute("SELECT coalesce(max(id), 0) FROM semantic_events").fetchall()[0][0])
-
-
-def _filters(connection: Connection, project_id: int, query: PageQuery) -> dict[str, object] | None:
+def filters_of(connection: Connection, project_id: int, query: PageQuery) -> dict[str, object] | None:
     """Conditions and their values; None when nothing can match."""
     texts = (query.event_name, query.external_id, query.install_id, query.source)
     users = {_folded(user) for user in (query.user_id, query.external_id) if user is not None}
