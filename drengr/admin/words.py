@@ -1,4 +1,4 @@
-"""What posted events and questions share: the request that ends, UUIDs, moments (contract 6)."""
+"""What posted events and questions share: the request that ends, UUIDs, times (contract 6)."""
 
 import re
 from typing import TypeGuard

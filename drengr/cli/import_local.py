@@ -52,7 +52,7 @@ class LocalImport:
     def run(self, path: str) -> Iterator[int]:
         """Import the file; yields its bytes done so far. Raises BrokenFile, OSError, StoreError."""
         self.tally, self.files, self.resumed_at = Tally(), 0, 0
-        with opened(path) as file:
+        with open_file(path) as file:
             self.tally = self._keeper.begin(path)
             self.resumed_at = self.tally.rows
             kind = SOURCES[self._context.source].column_kind
@@ -173,7 +173,7 @@ class Counted:
         """Nothing was noted."""
 
 
-def opened(path: str) -> BinaryIO:
+def open_file(path: str) -> BinaryIO:
     """The file, or standard input. Raises OSError."""
     if path != "-":
         return open(path, "rb")

@@ -16,7 +16,7 @@ from urllib.parse import urlencode, urlsplit
 import click
 import orjson
 
-from drengr.cli.import_local import opened
+from drengr.cli.import_local import open_file
 from drengr.events.event import Context
 from drengr.files.json_rows import BrokenFile
 from drengr.importing import Tally
@@ -55,7 +55,7 @@ class RemoteImport:
         kind = http.client.HTTPSConnection if self._tls else http.client.HTTPConnection
         connection = kind(self._host, self._port, timeout=_PATIENCE_S)
         try:
-            with opened(path) as file:
+            with open_file(path) as file:
                 yield from self._sent(connection, file, path)
         except http.client.HTTPException as error:
             raise ConnectionError(f"the service broke off ({type(error).__name__})") from error

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from drengr.events.event import Context, Reading, id_or_number, id_text, joined
 from drengr.events.times import BadTime, epoch_ms
-from drengr.sources.bags import opened
+from drengr.sources.bags import bag_of
 
 SOURCE = "amplitude"
 NEEDED = ("event_type", "event_time", "device_id", "user_id")
@@ -28,8 +28,8 @@ def reading_of(row: dict[str, object], context: Context) -> Reading:
         os=joined(fields("os_name"), fields("os_version")),
         device_model=id_text(fields("device_type")) or fields("device_family"),
         app_version=id_or_number(fields("version_name")),
-        event_properties=opened(fields("event_properties"), "event_properties", notes),
-        user_properties=opened(fields("user_properties"), "user_properties", notes),
+        event_properties=bag_of(fields("event_properties"), "event_properties", notes),
+        user_properties=bag_of(fields("user_properties"), "user_properties", notes),
         notes=notes,
     )
 

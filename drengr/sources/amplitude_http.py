@@ -2,7 +2,7 @@
 
 from drengr.events.event import Context, Reading, id_or_number, id_text, joined
 from drengr.events.times import epoch_ms
-from drengr.sources.bags import opened
+from drengr.sources.bags import bag_of
 
 SOURCE = "amplitude_http"
 # (time, event id, app version), as the SDKs name them now, and as amplitude-js 8, legacy Android and iOS did.
@@ -28,8 +28,8 @@ def reading_of(row: dict[str, object], context: Context) -> Reading:
         os=joined(fields("os_name"), fields("os_version")),
         device_model=id_text(fields("device_model")) or fields("device_family"),
         app_version=id_or_number(fields(app_version)),
-        event_properties=opened(fields("event_properties"), "event_properties", notes),
-        user_properties=opened(fields("user_properties"), "user_properties", notes),
+        event_properties=bag_of(fields("event_properties"), "event_properties", notes),
+        user_properties=bag_of(fields("user_properties"), "user_properties", notes),
         kept_fields=None if row.keys().isdisjoint(keep) else {name: row[name] for name in keep if name in row},
         notes=notes,
     )

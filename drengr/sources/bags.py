@@ -5,7 +5,7 @@ from drengr.events.jsontext import read_json
 _MOST_ENCODINGS = 2  # a warehouse writes the bag as text, the next one writes that text as JSON text
 
 
-def opened(value: object, name: str, notes: list[str]) -> dict[str, object]:
+def bag_of(value: object, name: str, notes: list[str]) -> dict[str, object]:
     """The bag as an object, empty where it is absent or cannot be read.
 
     value   an object, JSON text of one encoded once or twice, or nothing: null, blank text, PHP's [] for an empty one
@@ -13,7 +13,7 @@ def opened(value: object, name: str, notes: list[str]) -> dict[str, object]:
     notes   gets a sentence when there is something that is no object
 
     >>> notes = []
-    >>> opened('{"plan":"pro"}', "properties", notes), opened("{'plan': 'pro'}", "properties", notes), notes
+    >>> bag_of('{"plan":"pro"}', "properties", notes), bag_of("{'plan': 'pro'}", "properties", notes), notes
     ({'plan': 'pro'}, {}, ['properties is no JSON object'])
     """
     if isinstance(value, dict):

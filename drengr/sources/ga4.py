@@ -4,7 +4,7 @@ import math
 
 from drengr.events.event import Context, Reading, id_or_number, joined
 from drengr.events.times import epoch_ms
-from drengr.sources.bags import decoded, object_of, opened
+from drengr.sources.bags import bag_of, decoded, object_of
 
 SOURCE = "ga4"
 META = {
@@ -23,7 +23,7 @@ def reading_of(row: dict[str, object], context: Context) -> Reading:
     fields = row.get
     notes: list[str] = []
     sent_at = fields("event_timestamp")
-    device = opened(fields("device"), "device", notes)
+    device = bag_of(fields("device"), "device", notes)
     return Reading(
         name=fields("event_name"),
         time=sent_at,
@@ -32,7 +32,7 @@ def reading_of(row: dict[str, object], context: Context) -> Reading:
         user_id=fields("user_id"),
         os=joined(device.get("operating_system"), device.get("operating_system_version")),
         device_model=device.get("mobile_model_name"),
-        app_version=id_or_number(opened(fields("app_info"), "app_info", notes).get("version")),
+        app_version=id_or_number(bag_of(fields("app_info"), "app_info", notes).get("version")),
         event_properties=_params(row, "event_params", notes) | _ecommerce(row, notes),
         user_properties=_params(row, "user_properties", notes),
         notes=notes,
@@ -62,7 +62,7 @@ def _params(row: dict[str, object], name: str, notes: list[str]) -> dict[str, ob
 
 def _ecommerce(row: dict[str, object], notes: list[str]) -> dict[str, object]:
     """The record's fields under the prefix ecommerce."""
-    record = opened(row.get("ecommerce"), "ecommerce", notes)
+    record = bag_of(row.get("ecommerce"), "ecommerce", notes)
     return {
         f"ecommerce.{name}": _number(each, int) if name in _ECOMMERCE_INTEGERS else each
         for name, each in record.items()

@@ -3,7 +3,7 @@
 from drengr.events.event import Context, Reading
 from drengr.events.jsontext import clean_text
 from drengr.events.times import UNITS, epoch_ms
-from drengr.sources.bags import decoded, opened
+from drengr.sources.bags import bag_of, decoded
 
 SOURCE = "generic"
 REQUIRED = ("event_name_field", "timestamp_field", "timestamp_unit", "user_id_field", "anon_id_field")
@@ -97,7 +97,7 @@ def _properties(row: dict[str, object], mapping: dict[str, str], notes: list[str
     """What `props_field` holds, or the row without the fields that became something else."""
     if "props_field" in mapping:
         path = mapping["props_field"]
-        return opened(_field(row, path), path[:64], notes)
+        return bag_of(_field(row, path), path[:64], notes)
     left = dict(row)
     for name in _CONSUMED:
         path = mapping.get(name, "")

@@ -4,7 +4,7 @@ from datetime import tzinfo
 
 from drengr.events.event import Context, Reading, id_or_number, joined
 from drengr.events.times import epoch_ms, in_window, ms_of_wall_clock
-from drengr.sources.bags import opened
+from drengr.sources.bags import bag_of
 
 SOURCE = "mixpanel"
 NEEDED = ("event", "properties.time", "properties.distinct_id")
@@ -15,7 +15,7 @@ _CONSUMED = ("distinct_id", "time")
 def reading_of(row: dict[str, object], context: Context) -> Reading:
     """What one exported row says."""
     notes: list[str] = []
-    properties = opened(row.get("properties"), "properties", notes)
+    properties = bag_of(row.get("properties"), "properties", notes)
     fields = properties.get
     sent_at = fields("time")
     return Reading(

@@ -2,7 +2,7 @@
 
 from drengr.events.event import Context, Reading, id_or_number, id_text, joined
 from drengr.events.times import epoch_ms
-from drengr.sources.bags import opened
+from drengr.sources.bags import bag_of
 
 SOURCE = "posthog"
 _IDS = ("distinct_id", "person_id", "timestamp", "uuid", "id")
@@ -12,7 +12,7 @@ NEEDED = ("event", "timestamp", "distinct_id")
 def reading_of(row: dict[str, object], context: Context) -> Reading:
     """What one exported row says."""
     notes: list[str] = []
-    properties = opened(row.get("properties"), "properties", notes)  # text in Parquet and CSV exports
+    properties = bag_of(row.get("properties"), "properties", notes)  # text in Parquet and CSV exports
     fields = properties.get
     sent_at = row.get("timestamp")
     return Reading(

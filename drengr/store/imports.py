@@ -30,14 +30,14 @@ def add_history(
 ) -> Added:
     """As `add`, with more patience; how far the file has come is noted in the same transaction.
 
-    add  (project_id, events, account, also=…) → what became of the events; calls `also` in their transaction
+    add  (project_id, events, account, alongside=…) → what became of the events; calls `alongside` in their transaction
     """
 
-    def also(connection: Statements, added: Added) -> None:
+    def keep_progress(connection: Statements, added: Added) -> None:
         if file_key is not None and progress is not None:
             connection.execute(_KEEP, (project_id, file_key, *progress(added)))
 
-    return _patiently(lambda: add(project_id, events, account, also=also if file_key else None))
+    return _patiently(lambda: add(project_id, events, account, alongside=keep_progress if file_key else None))
 
 
 def progress_of(database: Reader, project_id: int, file_key: str) -> Progress | None:

@@ -241,7 +241,7 @@ def test_a_name_learned_in_a_transaction_that_failed_is_not_remembered(store):
         raise ValueError
 
     with pytest.raises(ValueError):
-        store.events.add(1, [event("a", "new_name")], also=fails)
+        store.events.add(1, [event("a", "new_name")], alongside=fails)
     store.add(1, [event("b", "new_name")])
     assert store.database.read("SELECT event_name FROM events") == [("new_name",)]
 

@@ -86,7 +86,7 @@ JOIN unnest(?::text[], ?::text[]) AS asked (source, app_package)
   ON o.source = asked.source AND o.app_package IS NOT DISTINCT FROM asked.app_package
 """
 
-Also = Callable[[Connection, Added], object]
+Alongside = Callable[[Connection, Added], object]
 Codes = dict[tuple[Any, ...], int]  # of names by (project_id, name), of origins by (source, app_package)
 
 
@@ -94,13 +94,13 @@ class Addition:
     """The write of one request's events."""
 
     def __init__(
-        self, project_id: int, events: list[Event], account: Account | None, metered: bool, also: Also | None
+        self, project_id: int, events: list[Event], account: Account | None, metered: bool, alongside: Alongside | None
     ) -> None:
         self.project_id = project_id
         self.events = events
         self.account = account or Account(door_of(events[0].source) if events else "importer", len(events))
         self.metered = metered
-        self.also = also
+        self.alongside = alongside
 
     def enter(self, entries: Entries, added: Added, ids: Sequence[int]) -> None:
         """Into the ledger; `ids` are those of its new rows."""
@@ -133,11 +133,16 @@ class EventWriter:
         return self._live.run(addition, len(events), time.monotonic() + WRITE_S)
 
     def add_history(
-        self, project_id: int, events: list[Event], account: Account | None = None, *, also: Also | None = None
+        self,
+        project_id: int,
+        events: list[Event],
+        account: Account | None = None,
+        *,
+        alongside: Alongside | None = None,
     ) -> Added:
-        """The same in a transaction of its own that may take longer; `also` is called in it."""
-        addition = Addition(project_id, events, account, False, also)
-        if not events and also is None and not addition.account.received:
+        """The same in a transaction of its own that may take longer; `alongside` is called in it."""
+        addition = Addition(project_id, events, account, False, alongside)
+        if not events and alongside is None and not addition.account.received:
             return Added(0, 0)
         return self._stored([addition], time.monotonic() + LONG_WRITE_S, slow=True)[0]
 
@@ -203,8 +208,8 @@ class EventWriter:
         ledger.add(connection, entries)
         _meter(connection, usage)
         for addition, added in zip(additions, results, strict=True):
-            if addition.also is not None:
-                addition.also(connection, added)
+            if addition.alongside is not None:
+                addition.alongside(connection, added)
         return results
 
 

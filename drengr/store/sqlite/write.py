@@ -44,7 +44,7 @@ ON CONFLICT (project_id, day) DO UPDATE SET events = events + excluded.events
 Word = tuple[object, ...]  # (project_id, name) or (source, app_package)
 Codes = dict[Word, int]
 Row = tuple[object, ...]
-Also = Callable[[sqlite3.Connection, Added], object]
+Alongside = Callable[[sqlite3.Connection, Added], object]
 
 
 class EventWriter:
@@ -61,19 +61,19 @@ class EventWriter:
         account: Account | None = None,
         *,
         metered: bool = False,
-        also: Also | None = None,
+        alongside: Alongside | None = None,
     ) -> Added:
         """Store the events that are not here yet; the first copy of an event_id stays.
 
-        account  what the rows were that these events come from; None: an event a row, all of them through one door
-        metered  count what is stored against the project's daily quota
-        also     called in the same transaction, with the connection and what became of the events; called again when
-                 that had to be rolled back because of a neighbour
-        Raises   Busy, DatabaseError, sqlite3.Error, what `also` raises: then nothing is stored
+        account    what the rows were that these events come from; None: an event a row, all of them through one door
+        metered    count what is stored against the project's daily quota
+        alongside  called in the same transaction, with the connection and what became of the events; called again when
+                   that had to be rolled back because of a neighbour
+        Raises     Busy, DatabaseError, sqlite3.Error, what `alongside` raises: then nothing is stored
         """
-        if not events and also is None and not (account and account.received):
+        if not events and alongside is None and not (account and account.received):
             return Added(0, 0)
-        addition = _Addition(self, project_id, events, account, metered, also)
+        addition = _Addition(self, project_id, events, account, metered, alongside)
         added: Added = self._commits.run(addition, len(events))
         addition.remember()
         return added
@@ -121,14 +121,14 @@ class _Addition:
         events: list[Event],
         account: Account | None,
         metered: bool,
-        also: Also | None,
+        alongside: Alongside | None,
     ) -> None:
         self.writer = writer
         self.project_id = project_id
         self.events = events
         self.account = account or Account(door_of(events[0].source) if events else "importer", len(events))
         self.metered = metered
-        self.also = also
+        self.alongside = alongside
         self.learned: Codes = {}
         self._known = writer.codes
         try:
@@ -181,8 +181,8 @@ class _Addition:
             entries.saw(key, last_id - added.inserted + 1, last_id, received_at)
 
     def _ended(self, connection: sqlite3.Connection, added: Added) -> Added:
-        if self.also is not None:
-            self.also(connection, added)
+        if self.alongside is not None:
+            self.alongside(connection, added)
         return added
 
     def rows(self, connection: sqlite3.Connection, learned: Codes) -> list[Row]:
