@@ -108,3 +108,15 @@ def test_no_header_of_a_proxy_makes_a_request_refused(service, project, extra):
     with connect(service) as connection:
         connection.sendall(head(len(body), extra="Connection: close\r\n" + extra) + body)
         assert status_and_body(everything(connection))[0] == 200
+
+
+@pytest.mark.slow
+def test_an_answer_that_is_not_taken_within_a_minute_is_given_up(service):
+    """Its rest is in the network's buffers, so the client sees the end only when it reads on."""
+    with connect(service) as connection:
+        connection.setblocking(False)
+        connection.send(b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n" * 200)
+        time.sleep(66)
+        connection.settimeout(20)
+        received = everything(connection)
+    assert 0 < received.count(b"HTTP/1.1 200 OK") < 200
