@@ -28,6 +28,7 @@ class Database:
     def __init__(self, path: str, synchronous: str = "FULL", access: Access = "write") -> None:
         self._asked = os.path.abspath(path)
         self.path = place.resolved(path)
+        self._log, self._log_index = self.path + "-wal", self.path + "-shm"
         self.is_read_only = access in ("read", "inspect") and not place.is_writable(self.path)
         self._lock: place.UseLock | None = None
         self._writer: sqlite3.Connection | None = None
@@ -72,9 +73,9 @@ class Database:
         """What `committed` wants, asked before COMMIT."""
         return b"" if self.history is None else self.history.words(connection)
 
-    def committed(self, words: bytes) -> None:
-        """After COMMIT: raises DatabaseError when it went into a file that is gone."""
-        if self.history is not None:
+    def committed(self, words: bytes | None) -> None:
+        """After COMMIT: raises DatabaseError when it went into a file that is gone. No words: they are as they were."""
+        if self.history is not None and words is not None:
             self.history.committed(words)
         self.check_still_there()
 
@@ -124,18 +125,17 @@ class Database:
 
         A file that nobody writes has nothing beside it: what appears there is a writer, and what was read is old.
         """
-        beside = [_inode(self.path + ending) for ending in ("-wal", "-shm")]
-        if None in beside and not self.is_read_only:
-            return ()
         try:
             found = os.stat(self._asked)
+            if not self.is_read_only:
+                return found.st_dev, found.st_ino, os.stat(self._log).st_ino, os.stat(self._log_index).st_ino
         except OSError:
             return ()
-        return found.st_dev, found.st_ino, *(inode or 0 for inode in beside)
+        return found.st_dev, found.st_ino, _inode(self._log), _inode(self._log_index)
 
 
-def _inode(path: str) -> int | None:
+def _inode(path: str) -> int:
     try:
         return os.stat(path).st_ino
     except OSError:
-        return None
+        return 0

@@ -149,7 +149,8 @@ class GroupCommit:
                 self._begin(connection, group[0].deadline)
             for ticket in group:
                 _run_alone(connection, ticket)
-        words = self._database.words(connection)
+        may_know_new_words = any(getattr(ticket.work, "learned", True) for ticket in group)
+        words = self._database.words(connection) if may_know_new_words else None
         if rows >= MANY_ROWS and (len(group) > 1 or self._waiting or self._turn.is_wanted()):
             self.pace.others_waited()
         connection.execute("COMMIT")
