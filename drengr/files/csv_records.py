@@ -164,20 +164,40 @@ class _Records:
             self._looks = [(index, _look(cell)) for index, cell in enumerate(cells) if _DIGITS.search(cell)]
 
     def _swallows(self, at: int, count: int, cells: list[str]) -> bool:
-        """Whether a record of many lines is none, but rows between two quotes that should not be there."""
+        """Whether a record of many lines is none, but rows between two quotes that should not be there.
+
+        A cell that really breaks leaves its first line without the cells behind it, and its last line without those
+        before it. Where both are whole rows, and so are most lines between, the quotes are none of a cell's; where the
+        number of cells is not the header's, one such line is enough.
+        """
         if not self._width:
             return False
-        if len(cells) > self._width:
-            return True
-        texts = [text or "" for _, text in self._open[at : at + count]]
-        inside = texts[1:]
-        if self._separator not in texts[-1].partition('"')[0]:  # it ends a cell, and may hold others behind it
-            inside = texts[1:-1] or (texts[:1] if texts[0].startswith('"') else [])
-        return 2 * sum(map(self._is_row, inside)) >= len(inside) > 0
+        first, *inside, last = (text or "" for _, text in self._open[at : at + count])
+        outer = [self._looks_like_row(self._cells_before(first)), self._looks_like_row(self._cells_behind(last))]
+        if len(cells) == self._width and not all(outer):
+            return False
+        rows = sum(self._looks_like_row(self._split(text)) for text in inside)
+        return 2 * rows >= len(inside) if len(cells) == self._width else rows > 0 or any(outer)
 
-    def _is_row(self, text: str) -> bool:
-        """Whether the line looks like a row by itself: as many cells as the header, digits where others have them."""
-        cells = text.rstrip("\r").replace('"', "").split(self._separator)
+    def _cells_before(self, line: str) -> list[str]:
+        """The cells of a line, had the quote that is open at its end not been there."""
+        *whole, opened = self._parsed(line)
+        return [*whole, *self._split(opened)]
+
+    def _cells_behind(self, line: str) -> list[str]:
+        """The cells of a line, had its first quote not been there."""
+        head, _, rest = line.partition('"')
+        return self._parsed(head + rest)
+
+    def _parsed(self, line: str) -> list[str]:
+        one_line = line.rstrip("\r").replace("\r", " ").replace("\n", " ")
+        return next(csv.reader([one_line or " "], delimiter=self._separator))
+
+    def _split(self, text: str) -> list[str]:
+        return text.rstrip("\r").replace('"', "").split(self._separator)
+
+    def _looks_like_row(self, cells: list[str]) -> bool:
+        """Whether there are as many cells as in the header, with digits where others have them."""
         if len(cells) != self._width or len(cells) < 2:
             return False
         if not self._looks:

@@ -35,7 +35,7 @@ def kind_of(head: bytes, hint: str) -> str:
         return "values" if _is_spread_out(lines) or _holds_several(lines[0], is_whole) else "ndjson"
     if len(_CONTROL.findall(head)) * 100 > len(head) + 200:
         raise BrokenFile("it is none of zip, gzip, NDJSON, JSON array or CSV")
-    if any(_is_object(line) for line in lines[1:]):
+    if sum(map(_is_object, lines[1:])) * 2 > len(lines[1:]):
         return "ndjson"  # its first line is damaged
     hinted = _hinted(hint)
     separated = [any(mark in line for mark in _SEPARATORS) for line in lines[:2]]
@@ -55,8 +55,14 @@ def _hinted(hint: str) -> str | None:
 
 
 def _is_object(line: bytes) -> bool:
+    """Whether the line is JSON of a row; a CSV's first cell may begin as one, and its last end so."""
     line = line.strip(b" \t\r,")
-    return line[:1] == b"{" and line[-1:] == b"}"
+    if line[:1] != b"{" or line[-1:] != b"}":
+        return False
+    try:
+        return bool(read_json(line))
+    except ValueError:
+        return False
 
 
 def _is_spread_out(lines: list[bytes]) -> bool:

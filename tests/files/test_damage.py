@@ -130,6 +130,26 @@ def test_a_quoted_cell_with_line_breaks_in_any_column_is_one_row():
         assert (len(good), skipped) == (3, {})
 
 
+def test_a_last_cell_that_breaks_once_in_a_file_where_all_is_quoted_is_one_row():
+    lines = [",".join(f'"{cell}"' for cell in csv_line(number, "one\ntwo")[:-1].split(",")) for number in range(4)]
+    good, skipped, _ = read((HEADER + "\n".join(lines)).encode(), "text/csv")
+    assert (numbers(good), skipped) == ([0, 1, 2, 3], {})
+
+
+def test_line_ends_of_another_kind_inside_a_record_of_many_lines_are_read():
+    for note in ('"a\rb\nc\rd"', '"a\r\rb\nc,d\r,e\nf"', '"a\rb\nc\rd" x\ry'):
+        good, skipped, _ = read(csv_of({1: note}, 4), "text/csv")
+        assert [number for number in numbers(good) if number != 1] == [0, 2, 3]
+        assert len(good) == 4 or skipped
+
+
+@pytest.mark.parametrize("lines", [['{plan: x, "n": 1}'], ['"', '{""a"": 1}', '"'], ['"', "{}", '"']])
+def test_a_line_between_braces_does_not_make_a_csv_json(lines):
+    data = "event_properties,event_type,$insert_id\n" + "\n".join(lines) + ",Buy,k0\n,Buy,k1\n"
+    assert numbers(read(data.encode(), "")[0])[-1] == 1
+    assert "not readable as JSON" not in read(data.encode(), "text/csv")[1].values()
+
+
 def test_a_quote_that_is_open_past_the_line_limit_costs_its_row_alone():
     limits = Limits(line_bytes=2000, file_bytes=10**7, zip_members=10, ratio=1000)
     good, skipped, _ = read(csv_of({3: '"open', 5_000: '"open'}, 10_000), "text/csv", 1000, limits)
