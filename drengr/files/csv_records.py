@@ -18,6 +18,7 @@ from drengr.files.lines import Lines, UpToDamage, lines_of, too_long
 csv.field_size_limit(sys.maxsize)
 
 _DIGITS, _WORDS = re.compile(r"\d+"), re.compile(r"[^\W\d_]+")
+_AT_ONCE = 1000  # records: a quote that was never closed may have held back all that a row may be long
 _NEVER_CLOSED = "a quote that is never closed"
 _QUOTED = re.compile(rb'"(?:[^"]|"")*+"?')
 _FIRST_LINE_END = re.compile(rb'(?:[^"\r\n]|"[^"]*+(?:"|\Z))*+(\r\n?|\n)')
@@ -49,12 +50,14 @@ def records(pieces: UpToDamage, longest: int, form: Form) -> Iterator[list[Recor
     reader = _Records(longest, form)
     for lines in lines_of(pieces, longest, form.line_end, blank_too=True):
         if lines.is_last and pieces.is_cut():
-            yield reader.ended()
+            yield from reader.ended()
             yield [(lines.first, Unreadable("the file ends inside this row"))]
             return
-        if found := reader.plain(lines) or reader.careful(lines):
+        if found := reader.plain(lines):
             yield found
-    yield reader.ended()
+        else:
+            yield from reader.careful(lines)
+    yield from reader.ended()
 
 
 class _Records:
@@ -83,21 +86,22 @@ class _Records:
             self._know(cells[0])
         return list(enumerate(cells, lines.first))
 
-    def careful(self, lines: Lines) -> list[Record]:
+    def careful(self, lines: Lines) -> Iterator[list[Record]]:
         """Record by record, across lines."""
         if not self._open and lines.source.isspace():
-            return []
+            return
         for number, text in enumerate(lines.texts, lines.first):
             decoded = None if text is None else text.decode("utf-8", "replace").replace("\0", "")
             self._open.append((number, decoded))
             self._open_bytes += len(text or b"") + 1
-        return [] if self._open_bytes < self._next_try else self._read(at_end=False)
+        if self._open_bytes >= self._next_try:
+            yield from self._read(at_end=False)
 
-    def ended(self) -> list[Record]:
+    def ended(self) -> Iterator[list[Record]]:
         """What is left when the lines are over."""
         return self._read(at_end=True)
 
-    def _read(self, at_end: bool) -> list[Record]:
+    def _read(self, at_end: bool) -> Iterator[list[Record]]:
         found: list[Record] = []
         at = 0
         for begin, count, cells in self._cut(at_end):
@@ -105,6 +109,10 @@ class _Records:
             if not self._width:
                 cells = self._header(begin, cells)
             found.append((self._open[begin][0], cells))
+            if len(found) >= _AT_ONCE:
+                yield found
+                found = []
+        yield found
         del self._open[:at]
         self._open_bytes = sum(len(text or "") + 1 for _, text in self._open)
         self._next_try = 2 * self._open_bytes
