@@ -116,7 +116,6 @@ class _Records:
         del self._open[:at]
         self._open_bytes = sum(len(text or "") + 1 for _, text in self._open)
         self._next_try = 2 * self._open_bytes
-        return found
 
     def _cut(self, at_end: bool) -> Iterator[tuple[int, int, list[str] | Unreadable]]:
         """(index of the first line, how many lines, cells) of each record, but for one that is not over yet."""

@@ -6,7 +6,7 @@ its place, never the end of the file.
 
 from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import chain
-from typing import NamedTuple
+from typing import NamedTuple, TypeGuard
 
 import orjson
 
@@ -18,6 +18,7 @@ from drengr.files.json_values import split_rows
 from drengr.files.lines import Lines, UpToDamage, lines_of, too_long
 
 _AROUND = b" \t\r\n,\x1e"  # what may stand around a row: commas of an array, the marks of RFC 7464
+_ARRAY_BEHIND_ROWS = b"\n["  # lines and an array in one file, as `cat` puts exports together
 _ARRAY_END = b" \t\r\n]"  # which a last element that is not closed seems to contain
 _TERMINATED = b"terminated early"  # Mixpanel's last line when its export broke off
 _CUT_SHORT = "the vendor ended this export early: rows are missing"
@@ -61,9 +62,11 @@ class _Reader:
             self.cut_short = True
             return [Unreadable(_CUT_SHORT)]
         try:
-            return [load(text)]
+            row = load(text)
         except ValueError:
             inner = text.strip(_AROUND)
+        else:
+            return row if _is_array_of_rows(row) else [row]
         try:
             return [read_json(inner)] if inner else []
         except ValueError:
@@ -88,6 +91,10 @@ class _Reader:
         ]
 
 
+def _is_array_of_rows(value: object) -> TypeGuard[list[object]]:
+    return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
+
+
 def unreadable() -> Unreadable:
     """The row that is no JSON."""
     return Unreadable("not readable as JSON")
@@ -105,7 +112,7 @@ def ndjson(pieces: UpToDamage, longest: int) -> Iterator[Rows]:
     reader = _Reader(longest)
     for lines in lines_of(pieces, longest):
         load = orjson.loads if is_plain(lines.source) else read_json
-        if _TERMINATED not in lines.source:
+        if _TERMINATED not in lines.source and _ARRAY_BEHIND_ROWS not in lines.source:
             try:
                 rows = [load(text) for text in lines.texts]  # type: ignore[arg-type]
             except (ValueError, AttributeError, TypeError):  # read_json(None), orjson.loads(None)

@@ -8,10 +8,10 @@ import re
 from collections.abc import Set
 from typing import NamedTuple
 
-_SEPARATORS = re.compile(r"[\s,\x1e]*")
+_SEPARATORS = re.compile(r"[\s,;\0\x1e\ufeff]*")
 _ROW_START = re.compile(r'\{\s*["}]')
 _NEXT_KEY = re.compile(r'\s*,?\s*"((?:[^"\\]|\\.)*+)"\s*:', re.DOTALL)
-_ROW_END = re.compile(r"[ \t]*+(?:[\n\r\x1e{]|,|\Z)")
+_GOES_ON = re.compile(r'[ \t]*+[]}":]')
 _FAILED_CHARACTERS = 16  # read in vain, for each of the text: then the search ends
 _DONE_CHARACTERS = 16 * 1024  # are cut off: each JSONDecodeError counts the lines from the beginning of its text
 _BEFORE = 32  # characters, that tell whether what begins behind them is a member
@@ -97,7 +97,7 @@ class _Search:
         follows = _NEXT_KEY.match(self.text, stop)
         if follows:
             return follows[1] in keys
-        return _ROW_END.match(self.text, stop) is not None
+        return _GOES_ON.match(self.text, stop) is None
 
     def next_start(self, at: int) -> int:
         """Where an object begins next, or the end of the text."""

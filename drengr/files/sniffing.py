@@ -35,6 +35,8 @@ def kind_of(head: bytes, hint: str) -> str:
         return "values" if _is_spread_out(lines) or _holds_several(lines[0], is_whole) else "ndjson"
     if len(_CONTROL.findall(head)) * 100 > len(head) + 200:
         raise BrokenFile("it is none of zip, gzip, NDJSON, JSON array or CSV")
+    if lines and _is_packed(lines[0]):
+        return "ndjson"
     if sum(map(_is_object, lines[1:])) * 2 > len(lines[1:]):
         return "ndjson"  # its first line is damaged
     hinted = _hinted(hint)
@@ -65,8 +67,20 @@ def _is_object(line: bytes) -> bool:
         return False
 
 
+def _is_packed(line: bytes) -> bool:
+    """Whether the line is JSON text that holds a row: no columns are called so."""
+    if line[:2] != b'"{':
+        return False
+    try:
+        return isinstance(read_json(line), str)
+    except ValueError:
+        return False
+
+
 def _is_spread_out(lines: list[bytes]) -> bool:
     """Whether objects are written over several lines, as pretty printers do: no line is one by itself."""
+    if any(line.strip() == b"{" for line in lines):
+        return True
     if len(lines) < 2 or not lines[0].rstrip().endswith(_BREAKS) or lines[1].lstrip()[:1] == b"{":
         return False
     try:

@@ -211,6 +211,25 @@ def test_rows_are_read_whatever_separates_them_and_whatever_they_are_called(sepa
         assert read(zipped({"a.csv": data, "b.jsonl": gzip.compress(data)}), hint, size) == (ROWS + ROWS, {}, "")
 
 
+@pytest.mark.parametrize("mark", [";", ";\n", "\0", "\u2028", "\u00a0\n", "\ufeff", "\n\ufeff"])
+def test_marks_of_other_writers_between_rows_lose_none(mark):
+    assert read(mark.join(TEXTS).encode(), "", 1000) == (ROWS, {}, "")
+
+
+def test_lines_and_an_array_behind_them_are_read():
+    data = "\n".join(TEXTS[:20]) + "\n" + json.dumps(ROWS[20:]) + "\n"
+    assert read(data.encode(), "", 1000) == (ROWS, {}, "")
+
+
+def test_objects_over_many_lines_are_read_behind_one_on_its_own_line():
+    data = "\n".join([TEXTS[0], *(json.dumps(each, indent=2) for each in ROWS[1:])])
+    assert read(data.encode(), "", 1000) == (ROWS, {}, "")
+
+
+def test_lines_of_json_text_are_no_csv():
+    assert read("\n".join(map(json.dumps, TEXTS)).encode(), "") == (TEXTS, {}, "")
+
+
 def test_the_line_limit_is_that_of_one_row():
     limits = Limits(line_bytes=500, file_bytes=10**7, zip_members=10, ratio=1000)
     for name in ("nothing", "a comma alone", "an array"):
