@@ -82,8 +82,9 @@ class Cluster:
 
     def start(self) -> None:
         """Returns once it answers."""
-        with suppress(FileNotFoundError):
-            (self._data / "postmaster.pid").unlink()
+        left_behind = [self._data / "postmaster.pid", *self.folder.glob(".s.PGSQL.*")]  # by one that was killed
+        for path in left_behind:
+            path.unlink(missing_ok=True)
         options = " ".join(f"-c {each}" for each in (*self._settings, f"unix_socket_directories={self.folder}"))
         self._run("pg_ctl", "-D", self._data, "-l", self.folder / "log", "-o", options, "-w", "start")
 
@@ -112,6 +113,8 @@ class Cluster:
 
     def _processes(self) -> list[int]:
         postmaster = self.pid
+        with suppress(ProcessLookupError):
+            os.kill(postmaster, signal.SIGSTOP)  # or it has another child by the time these are known
         listed = subprocess.run(["pgrep", "-P", str(postmaster)], capture_output=True, text=True, check=False)
         return [postmaster, *map(int, listed.stdout.split())]
 
@@ -135,7 +138,8 @@ class Cluster:
             command, user=self._user, cwd="/", stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL, check=False,
         )  # fmt: skip
-        assert done.returncode == 0, f"{program} failed; see {self.folder / 'log'}"
+        log = self.folder / "log"
+        assert done.returncode == 0, f"{program} failed: {log.read_text()[-1000:] if log.exists() else ''}"
 
 
 def _is_alive(pid: int) -> bool:

@@ -202,8 +202,8 @@ def open_store(
     store = _postgresql(location, synchronous, access, connections)
     try:
         store.make_ready()
-    except Unreachable:
-        if reachable:
+    except StoreError as error:
+        if reachable or not isinstance(error, Unreachable):
             store.close()
             raise
     return store

@@ -14,9 +14,11 @@ from drengr.store.results import Access
 MIGRATIONS = Path(__file__).with_name("migrations")
 OLDEST_VERSION = 14
 _ONE_AT_A_TIME = 1146244466  # the lock's number: our application_id in an SQLite file
+# Not to_regclass: its cache does not see what another made while this one waited for the lock.
 _ABOUT = """
 SELECT current_setting('server_version_num')::integer / 10000, current_setting('server_encoding'), current_schema(),
-  to_regclass(quote_ident(current_schema()) || '.semantic_events') IS NOT NULL
+  EXISTS (SELECT FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+          WHERE n.nspname = current_schema() AND c.relname = 'semantic_events')
 """
 _MAY_NOT = (
     "The role may not make or change tables in the schema {schema}; run `drengr db migrate` once as a role that may,"
