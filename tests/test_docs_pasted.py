@@ -108,3 +108,27 @@ def test_the_curls_for_whole_files_import(service, text):
     for curl in whole[1:]:
         answer = json.loads(pasted(service, whole[0] + curl.replace("curl ", "curl -s ")))
         assert (answer["imported"] + answer["duplicates"], answer["skipped"], answer["files"]) == (1, 0, 1), curl
+
+
+@CURL_NEEDED
+def test_the_curls_of_the_owner_s_data_take_everything_out(service):
+    exports, *_ = blocks(section("Admin events", "docs/api.md"), "sh")
+    page = "docs/the-owners-data.md"
+    (everything,) = blocks(section("Take everything out", page), "sh")
+    (as_amplitude,) = blocks(section("Scripts written for Amplitude's Export API", page), "sh")
+    row = {"event_type": "e", "user_id": "taken out", "event_time": "2026-06-01 00:00:00", "$insert_id": "taken out"}
+    batch = json.dumps({"source": "amplitude", "events": [row]})
+    post = f"""curl -f -H "Authorization: Bearer $DRENGR_SECRET_KEY" "$URL/import-events" -d '{batch}'\n"""
+    pasted(service, exports + post + everything)
+    folder = service.database.parent
+    lines = [json.loads(line) for line in (folder / "events.ndjson").read_text().splitlines()]
+    assert [line["external_id"] for line in lines if line["event_id"] == "taken out"] == ["taken out"]
+    key = f"export PUBLISHABLE_KEY={service.keys['publishable_key']}\n"
+    pasted(service, exports + key + re.sub(r"=\d{8}T", "=$(date -u +%Y%m%d)T", as_amplitude))
+    with zipfile.ZipFile(folder / "export.zip") as archive:
+        rows = [
+            json.loads(line)
+            for name in archive.namelist()
+            for line in gzip.decompress(archive.read(name)).splitlines()
+        ]
+    assert [row["user_id"] for row in rows if row["$insert_id"] == "taken out"] == ["taken out"]

@@ -6,7 +6,18 @@ from collections.abc import Callable, Mapping
 
 from flask import Flask
 
-from drengr.api import admin_events, amplitude_ingest, errors, health, import_events, ledger, metrics, openapi
+from drengr.api import (
+    admin_events,
+    amplitude_api,
+    amplitude_ingest,
+    errors,
+    export,
+    health,
+    import_events,
+    ledger,
+    metrics,
+    openapi,
+)
 from drengr.api.edge import Edge
 from drengr.api.gate import Gate
 from drengr.api.measures import measures
@@ -41,7 +52,8 @@ def build_app(config: Mapping[str, str] | None = None, now_ms: Callable[[], int]
         now_ms=now_ms,
     )
     errors.register_errors(app)
-    for part in (amplitude_ingest, admin_events, ledger, import_events, health, metrics, openapi):
+    doors = (amplitude_ingest, amplitude_api, admin_events, export, ledger, import_events, health, metrics, openapi)
+    for part in doors:
         app.register_blueprint(part.door)
     app.after_request(amplitude_ingest.allow_any_origin)
     app.wsgi_app = Edge(app.wsgi_app, measures)  # type: ignore[method-assign]

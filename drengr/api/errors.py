@@ -19,6 +19,7 @@ from drengr.store import StoreError
 log = logging.getLogger("drengr.api")
 
 ADMIN_PREFIXES = ("/admin/", "/v1/admin/")
+_AMPLITUDE_PATHS = ("/api/2/", "/api/3/", "/usermap/", "/attribution/")  # its API beside the sending of events
 _ADMIN_CODES = {
     400: "BAD_REQUEST",
     404: "NOT_FOUND",
@@ -86,13 +87,25 @@ def _render(error: ApiError) -> Response:
         if error.details:
             inner["details"] = error.details
         return json_response({"error": inner}, error.status)
+    if is_amplitude_api(request.path):
+        return json_response({"error": error.message}, error.status)
     return json_response({"code": error.status, "error": error.message, **error.details}, error.status)
+
+
+def is_amplitude_api(path: str) -> bool:
+    """Whether the path is one of Amplitude's API, whether it is offered here or not.
+
+    >>> is_amplitude_api("/api/2/export"), is_amplitude_api("/usermap"), is_amplitude_api("/2/httpapi")
+    (True, True, False)
+    """
+    return (path + "/").startswith(_AMPLITUDE_PATHS)
 
 
 def _render_http(error: HTTPException) -> Response:
     """What Flask and Werkzeug raise by themselves: 404, 405, a malformed Host header."""
     status = error.code or 500
-    response = _render(ApiError(status, (error.name or "error").lower()))
+    is_left_out = status == 404 and is_amplitude_api(request.path)
+    response = _render(ApiError(status, "not offered by Drengr" if is_left_out else (error.name or "error").lower()))
     for name, value in error.get_headers(request.environ):
         if name.lower() == "allow":
             response.headers[name] = value

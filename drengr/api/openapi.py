@@ -6,6 +6,7 @@ import orjson
 from flask import Blueprint, Response
 
 from drengr import __version__
+from drengr.admin.exports import FORMATS
 from drengr.admin.posted import MAX_SLOTS
 from drengr.admin.questions import DEFAULT_LIMIT, GROUPS, MAX_LIMIT
 from drengr.api import amplitude_ingest
@@ -48,6 +49,9 @@ def document() -> dict:
         paths[base + "/count"] = {"parameters": [_PROJECT_ID], "get": _count(base)}
         ledger = f"{prefix}projects/{{projectId}}/ledger"
         paths[ledger] = {"parameters": [_PROJECT_ID], "get": _ledger(ledger)}
+        export = f"{prefix}projects/{{projectId}}/export"
+        paths[export] = {"parameters": [_PROJECT_ID], "get": _export(export)}
+    paths["/api/2/export"] = {"get": _amplitude_export()}
     paths["/healthz"] = {"get": _health()}
     paths["/metrics"] = {"get": _metrics()}
     paths["/openapi.json"] = {"get": _itself()}
@@ -65,6 +69,7 @@ def document() -> dict:
             "schemas": SCHEMAS,
             "securitySchemes": {
                 "secretKey": {"type": "http", "scheme": "bearer", "description": "drengr_sk_…"},
+                "bothKeys": {"type": "http", "scheme": "basic", "description": "drengr_pk_… and drengr_sk_…"},
                 "metricsToken": {"type": "http", "scheme": "bearer", "description": "DRENGR_METRICS_TOKEN"},
             },
         },
@@ -242,6 +247,29 @@ def _ledger(path: str) -> dict:
     }
 
 
+def _export(path: str) -> dict:
+    parameters = [
+        _query("since", _TIME, "Of occurred_at, inclusive; default: no bound"),
+        _query("until", _TIME, "Likewise; a date is its whole day"),
+        _query("event_name", {"type": "string"}, "Exact, as stored"),
+        _query("external_id", {"type": "string"}, "The events with this user id, a UUID in any case"),
+        _query("install_id", {"type": "string"}, "Those of this device that have no user id; not with external_id"),
+        _query("format", {"enum": list(FORMATS), "default": FORMATS[0]}, "NDJSON is the exact form"),
+    ]
+    codes = ("INVALID_SINCE", "INVALID_UNTIL", "INVALID_RANGE", "INVALID_FILTER")
+    whole = {
+        "description": "The columns of the view `events`, in the order of id; cut without its end when it fails",
+        "content": {name: {"schema": {"type": "string"}} for name in ("application/x-ndjson", "text/csv")},
+    }
+    return {
+        "operationId": _named("export", path),
+        "summary": "Everything that the project has, streamed",
+        "security": _SECRET,
+        "parameters": parameters,
+        "responses": {"200": whole, **_admin_errors(codes, "EXPORT_FAILED")},
+    }
+
+
 def _admin_errors(codes: tuple[str, ...], fault: str) -> dict:
     hint = {"index": 2} if "INVALID_EVENT" in codes else None
     return _errors(
@@ -255,6 +283,35 @@ def _admin_errors(codes: tuple[str, ...], fault: str) -> dict:
             "503": ("Too busy; safe to send again", _admin_error("UNAVAILABLE")),
         },
     )
+
+
+# Amplitude's own calls ------------------------------------------------------------------------------------------------
+
+
+def _amplitude_export() -> dict:
+    hour = {"type": "string", "pattern": r"^\d{8}T\d{1,2}$"}
+    whole = {
+        "description": "A zip of gzip files, one an hour of receiving: NDJSON rows as Amplitude exports them",
+        "content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}},
+    }
+    errors = {
+        "400": ("Bad hours", {"error": "start must be an hour in UTC, such as 20261124T05"}),
+        "401": ("Not the two keys of one project", {"error": "both keys of one project are needed"}),
+        "404": ("Nothing was received in these hours", {"error": "no events were received in these hours"}),
+        "500": ("A fault of the service", {"error": "internal error"}),
+        "503": ("Too busy; ask again later", {"error": "4 exports are being made at this moment; ask again later"}),
+    }
+    return {
+        "operationId": "exportAsAmplitude",
+        "summary": "The events of all doors received in some hours, as Amplitude's Export API answers",
+        "description": "Basic: the publishable key as user, the secret key as password, both of one project.",
+        "security": [{"bothKeys": []}],
+        "parameters": [
+            _query("start", hour, "UTC hour, YYYYMMDDTHH, included", required=True),
+            _query("end", hour, "Likewise; at most 365 days in all", required=True),
+        ],
+        "responses": {"200": whole, **_errors("AmplitudeError", errors)},
+    }
 
 
 # The rest -------------------------------------------------------------------------------------------------------------

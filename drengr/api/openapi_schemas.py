@@ -191,5 +191,6 @@ SCHEMAS = {
             "code message", code={"type": "string", "pattern": "^[A-Z_]+$"}, message=_TEXT, details={"type": "object"}
         ),
     ),
+    "AmplitudeError": _closed("error", error=_TEXT),
     "Health": _closed("status", status={"const": "ok"}),
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
+from drengr.admin.exports import ExportQuery
 from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
@@ -20,12 +21,14 @@ from drengr.store.results import (
     Arrivals,
     Condition,
     Counted,
+    HourIds,
     Key,
     LedgerDay,
     NewProject,
     Problem,
     Progress,
     Project,
+    Slice,
     Upgrade,
     WrongAccount,
     WrongTotal,
@@ -36,8 +39,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NO_PROJECT", "Access", "Account", "Added", "Arrivals", "Busy", "Condition", "Counted", "DatabaseError",
-    "Key", "LedgerDay", "NewProject", "Problem", "Progress", "Project", "Store", "StoreError", "UnknownProject",
-    "Unreachable", "Upgrade", "WrongAccount", "WrongTotal", "exists", "open_store", "planned_upgrade", "upgrade",
+    "HourIds", "Key", "LedgerDay", "NewProject", "Problem", "Progress", "Project", "Slice", "Store", "StoreError",
+    "UnknownProject", "Unreachable", "Upgrade", "WrongAccount", "WrongTotal", "exists", "open_store", "planned_upgrade",
+    "upgrade",
 ]  # fmt: skip
 
 
@@ -120,6 +124,17 @@ class Store(Protocol):
 
         after_id  `seen_id` of the last look, or last_id() at the first: that very object, for a store may keep more in
                   it than the number (PostgreSQL: smaller ids that may still be committed)
+        """
+
+    def events_after(self, project_id: int, query: ExportQuery, after_id: int, last_id: int) -> Slice:
+        """The next events that the query asks for among those ids, in the order of their ids; it may be that there is
+        none yet: read on from `seen_id` until that is `last_id`.
+        """
+
+    def hours_after(self, project_id: int, received: range, after_id: int, last_id: int) -> HourIds:
+        """In which hours the next events among those ids were received, in the same way.
+
+        received  epoch ms
         """
 
     def names_near(self, project_id: int, name: str) -> list[str]:

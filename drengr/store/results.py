@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
+from drengr.admin.exports import WholeEvent
 from drengr.admin.shown import StoredEvent
 from drengr.events.outcomes import CHANGED, DROPPED, REFUSED, REMOVED
 from drengr.events.times import DAY_MS, HOUR_MS, iso_text
@@ -69,6 +70,20 @@ class Arrivals(NamedTuple):
     """What was stored after an id, oldest first, and where to look on from."""
 
     events: list[StoredEvent]
+    seen_id: int  # every event up to this id was looked at
+
+
+class Slice(NamedTuple):
+    """Some events in the order of their ids, and where to read on from."""
+
+    events: list[WholeEvent]
+    seen_id: int  # every event up to this id was looked at
+
+
+class HourIds(NamedTuple):
+    """The smallest and the largest id of the events received in an hour, by its number since 1970."""
+
+    ids: dict[int, tuple[int, int]]
     seen_id: int  # every event up to this id was looked at
 
 

@@ -2,6 +2,7 @@
 
 import json
 import re
+from base64 import b64encode
 
 import pytest
 import schemathesis
@@ -111,6 +112,9 @@ def _introduce(case, project) -> None:
     if case.path_parameters:
         case.path_parameters["projectId"] = project.project_id
     if case.operation.definition.raw.get("security"):
-        case.headers["Authorization"] = f"Bearer {project.secret_key}"
+        both = f"{project.publishable_key}:{project.secret_key}".encode()
+        basic = case.operation.definition.raw["security"] == [{"bothKeys": []}]
+        word = f"Basic {b64encode(both).decode()}" if basic else f"Bearer {project.secret_key}"
+        case.headers["Authorization"] = word
     if isinstance(case.body, dict) and "api_key" in case.body:
         case.body["api_key"] = project.publishable_key

@@ -8,12 +8,13 @@ from uuid import uuid4
 
 import psycopg
 
+from drengr.admin.exports import ExportQuery
 from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
 from drengr.store import imports, names, projects, rules
 from drengr.store.clock import now_ms
-from drengr.store.postgresql import count, followers, ledger, quota, read, schema, totals
+from drengr.store.postgresql import count, export, followers, ledger, quota, read, schema, totals
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import LONG_WRITE_S, READ_S, Database
 from drengr.store.postgresql.sentences import as_store_error
@@ -26,12 +27,14 @@ from drengr.store.results import (
     Arrivals,
     Condition,
     Counted,
+    HourIds,
     Key,
     LedgerDay,
     NewProject,
     Problem,
     Progress,
     Project,
+    Slice,
     Upgrade,
     WrongAccount,
     WrongTotal,
@@ -192,6 +195,14 @@ class PostgresqlStore:
     @_verb
     def arrivals(self, project_id: int, after_id: int, query: PageQuery) -> Arrivals:
         return followers.arrivals(self.database, project_id, after_id, query)
+
+    @_verb
+    def events_after(self, project_id: int, query: ExportQuery, after_id: int, last_id: int) -> Slice:
+        return export.events_after(self.database, project_id, query, after_id, last_id)
+
+    @_verb
+    def hours_after(self, project_id: int, received: range, after_id: int, last_id: int) -> HourIds:
+        return export.hours_after(self.database, project_id, received, after_id, last_id)
 
     @_verb
     def last_id(self) -> int:

@@ -50,11 +50,11 @@ def events_among(
 def filters_of(connection: Connection, project_id: int, query: PageQuery) -> dict[str, object] | None:
     """Conditions and their values; None when nothing can match."""
     texts = (query.event_name, query.external_id, query.install_id, query.source)
-    users = {_folded(user) for user in (query.user_id, query.external_id) if user is not None}
+    users = {folded(user) for user in (query.user_id, query.external_id) if user is not None}
     if len(users) > 1 or any("\0" in text for text in texts if text):  # no stored text has a NUL
         return None
     filters: dict[str, object] = {"e.project_id = ?": project_id}
-    filters |= {_is_id("e.external_id", user): user for user in users}
+    filters |= {is_id("e.external_id", user): user for user in users}
     if query.event_name is not None:
         names = "SELECT id FROM event_names WHERE project_id = ? AND name = ?"
         found = connection.execute(names, (project_id, query.event_name)).fetchall()
@@ -62,18 +62,19 @@ def filters_of(connection: Connection, project_id: int, query: PageQuery) -> dic
             return None
         filters["e.name_id = ?"] = found[0][0]
     if query.install_id is not None:
-        filters[_is_id("e.install_id", query.install_id)] = _folded(query.install_id)
+        filters[is_id("e.install_id", query.install_id)] = folded(query.install_id)
     if query.source is not None:
         filters["e.origin_id IN (SELECT id FROM origins WHERE source = ?)"] = query.source
     return filters
 
 
-def _folded(text: str) -> str:
+def folded(text: str) -> str:
+    """The id as it is compared: a canonical UUID in lower case, any other as it is."""
     return text.lower() if is_uuid(text) else text
 
 
-def _is_id(column: str, text: str) -> str:
-    """That a column is this id: two spellings of one canonical UUID are one id (contract 8), others are exact."""
+def is_id(column: str, text: str) -> str:
+    """That a column is this id, folded: two spellings of one UUID are one id (contract 8), others are exact."""
     return f"lower({column}) = ?" if is_uuid(text) else f"{column} = ?"
 
 

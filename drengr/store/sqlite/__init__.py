@@ -8,6 +8,7 @@ from typing import ParamSpec, TypeVar
 
 from peewee import PeeweeException
 
+from drengr.admin.exports import ExportQuery
 from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
@@ -21,17 +22,31 @@ from drengr.store.results import (
     Arrivals,
     Condition,
     Counted,
+    HourIds,
     Key,
     LedgerDay,
     NewProject,
     Problem,
     Progress,
     Project,
+    Slice,
     Upgrade,
     WrongAccount,
     WrongTotal,
 )
-from drengr.store.sqlite import condition, count, heartbeat, history, ledger, migrate, place, quota, read, totals
+from drengr.store.sqlite import (
+    condition,
+    count,
+    export,
+    heartbeat,
+    history,
+    ledger,
+    migrate,
+    place,
+    quota,
+    read,
+    totals,
+)
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.group_commit import GroupCommit
 from drengr.store.sqlite.write import EventWriter
@@ -156,6 +171,14 @@ class SqliteStore:
     @_verb
     def arrivals(self, project_id: int, after_id: int, query: PageQuery) -> Arrivals:
         return read.arrivals(self.database, project_id, after_id, query)
+
+    @_verb
+    def events_after(self, project_id: int, query: ExportQuery, after_id: int, last_id: int) -> Slice:
+        return export.events_after(self.database, project_id, query, after_id, last_id)
+
+    @_verb
+    def hours_after(self, project_id: int, received: range, after_id: int, last_id: int) -> HourIds:
+        return export.hours_after(self.database, project_id, received, after_id, last_id)
 
     @_verb
     def last_id(self) -> int:

@@ -65,7 +65,7 @@ def page_statements(database: Database, project_id: int, query: PageQuery) -> li
     users = {_folded(wanted) for wanted in (query.user_id, query.external_id) if wanted is not None}
     if len(users) > 1:
         return []
-    filters += [_is_id("e.external_id", user) for user in users]
+    filters += [is_id("e.external_id", user) for user in users]
     if query.event_name is not None:
         name_id = name_code(database, project_id, query.event_name)
         if name_id is None:
@@ -76,13 +76,13 @@ def page_statements(database: Database, project_id: int, query: PageQuery) -> li
             filters = [("+e.project_id = ?", (project_id,))]
         filters.append(("e.name_id = ?", (name_id,)))
     if query.install_id is not None:
-        filters.append(_is_id("e.install_id", query.install_id))
+        filters.append(is_id("e.install_id", query.install_id))
     if query.source is not None:
         filters.append(("o.source = ?", (query.source,)))
     places = [(_EARLIER, (query.since, query.before.occurred_at))]
     if query.before.id > 0 and query.before.occurred_at >= query.since:
         places.insert(0, (_SAME_MILLISECOND, query.before))
-    words, values = _joined(filters)
+    words, values = joined(filters)
     return [(_PAGE.format(filters=words, place=place), (*values, *bounds)) for place, bounds in places]
 
 
@@ -90,12 +90,12 @@ def arrivals(database: Database, project_id: int, after_id: int, query: PageQuer
     """The first `query.limit` events stored after that id, in the order of storing; the query's times do not count."""
     newest = last_id(database)
     filters: list[Filter] = [("+e.project_id = ?", (project_id,))]
-    filters += [_is_id("+e.external_id", who) for who in (query.user_id, query.external_id) if who is not None]
+    filters += [is_id("+e.external_id", who) for who in (query.user_id, query.external_id) if who is not None]
     if query.install_id is not None:
-        filters.append(_is_id("+e.install_id", query.install_id))
+        filters.append(is_id("+e.install_id", query.install_id))
     exact = (("n.name = ?", query.event_name), ("o.source = ?", query.source))
     filters += [(condition, (value,)) for condition, value in exact if value is not None]
-    words, values = _joined(filters)
+    words, values = joined(filters)
     rows = database.read(_ARRIVALS.format(filters=words), (after_id, newest, *values, query.limit))
     return Arrivals([_plain(row) for row in rows], rows[-1][0] if len(rows) == query.limit else max(newest, after_id))
 
@@ -104,14 +104,15 @@ def _folded(text: str) -> str:
     return text.lower() if is_uuid(text) else text
 
 
-def _is_id(column: str, text: str) -> Filter:
+def is_id(column: str, text: str) -> Filter:
     """That a packed column is this id."""
     if is_uuid(text):
         return _ID_IN_EVERY_CASE.format(column=column), (packed_id(text.lower()), text)
     return _EXACT_ID.format(column=column), (text, text)
 
 
-def _joined(filters: list[Filter]) -> tuple[str, tuple[Any, ...]]:
+def joined(filters: list[Filter]) -> tuple[str, tuple[Any, ...]]:
+    """(all the conditions as one, their parameters)."""
     return " AND ".join(condition for condition, _ in filters), tuple(value for _, given in filters for value in given)
 
 
