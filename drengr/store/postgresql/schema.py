@@ -59,7 +59,8 @@ def make_ready(database: Database, access: Access) -> None:
     if there and (not pending or access == "inspect"):
         return
     if there and access != "upgrade":
-        raise DatabaseError(f"The tables are those of an older version of Drengr ({pending[0]}): drengr db migrate")
+        step = pending[0].stem
+        raise DatabaseError(f"The tables are those of an older version of Drengr ({step}): drengr db migrate")
     if access in ("read", "inspect"):
         raise DatabaseError("The PostgreSQL database has no tables of Drengr's yet; start the service first.")
     try:

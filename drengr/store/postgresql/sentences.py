@@ -17,6 +17,7 @@ _CANNOT_CONNECT = (  # what is found in libpq's text, in English; another langua
     ("role", "PostgreSQL does not know the role, or it may not log in; check DRENGR_DATABASE."),
     ("database", "PostgreSQL has no database of this name; check DRENGR_DATABASE, or make it with createdb."),
 )
+_NO_URL = ("invalid integer value", "invalid port number", "invalid URI", "invalid sslmode", "definition of service")
 _WILL_PASS = (
     ("too many", "PostgreSQL has no connection left; lower DRENGR_CONNECTIONS or raise its max_connections."),
     ("connection slots", "PostgreSQL has no connection left; lower DRENGR_CONNECTIONS or raise its max_connections."),
@@ -49,7 +50,7 @@ def cannot_connect(error: psycopg.Error) -> StoreError:
         for said, sentence in _CANNOT_CONNECT:
             if said in text.partition("FATAL")[2]:
                 return DatabaseError(sentence, "the database refuses the service")
-    if isinstance(error, psycopg.ProgrammingError):
+    if isinstance(error, psycopg.ProgrammingError) or any(said in text for said in _NO_URL):
         return DatabaseError("DRENGR_DATABASE is no URL that PostgreSQL's libpq can read.")
     return Unreachable("PostgreSQL cannot be reached.")
 
