@@ -18,6 +18,12 @@ CREATE TABLE rules ( -- the settings that shape events, as `drengr serve` last r
   value   TEXT NOT NULL     -- as in the environment
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE backups ( -- one row: the last backup that was proved good
+  id      INTEGER PRIMARY KEY CHECK (id = 1),
+  made_at INTEGER NOT NULL, -- epoch ms; it holds this moment of the database
+  path    TEXT    NOT NULL  -- where it was put
+) STRICT;
+
 -- Who owns events. -----------------------------------------------------------------------------------------------------
 -- AUTOINCREMENT: a number that was given out is never given again, whatever is deleted.
 

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 import click
 
 from drengr import __version__
-from drengr.cli import count, db, doctor, import_, keys, ledger, projects, tail, verify
+from drengr.cli import backup, count, db, doctor, import_, keys, ledger, projects, tail, verify
 from drengr.cli.printing import say, shown
 from drengr.config import BadSetting, unknown_settings
 from drengr.store import StoreError
@@ -70,3 +70,5 @@ main.add_command(verify.command)
 main.add_command(ledger.command)
 main.add_command(doctor.command)
 main.add_command(db.group)
+main.add_command(backup.backup)
+main.add_command(backup.restore)

@@ -142,7 +142,10 @@ def _integrity(store: Store) -> Finding:
     if faults:
         return Finding("integrity", "fail", f"The file is damaged: {faults[0]}", "Restore a backup.")
     if faults is None:
-        return Finding("integrity", "ok", f"Nothing found within {_CHECK_S:.0f} s.", "`drengr verify` reads all of it.")
+        last = store.condition().last_backup_at
+        sound = f"; the backup of {iso_text(last)} was sound" if last else ""
+        message = f"Nothing found within {_CHECK_S:.0f} s{sound}."
+        return Finding("integrity", "ok", message, "`drengr verify` reads all of it.")
     return Finding("integrity", "ok", "The file is sound.")
 
 

@@ -19,6 +19,7 @@ from drengr.store.results import (
     Account,
     Added,
     Arrivals,
+    Backup,
     Condition,
     Counted,
     HourIds,
@@ -28,6 +29,7 @@ from drengr.store.results import (
     Problem,
     Progress,
     Project,
+    Restored,
     Slice,
     Upgrade,
     WrongAccount,
@@ -38,10 +40,10 @@ if TYPE_CHECKING:
     from drengr.store.postgresql import PostgresqlStore
 
 __all__ = [
-    "NO_PROJECT", "Access", "Account", "Added", "Arrivals", "Busy", "Condition", "Counted", "DatabaseError",
-    "HourIds", "Key", "LedgerDay", "NewProject", "Problem", "Progress", "Project", "Slice", "Store", "StoreError",
-    "UnknownProject", "Unreachable", "Upgrade", "WrongAccount", "WrongTotal", "exists", "open_store", "planned_upgrade",
-    "upgrade",
+    "NO_PROJECT", "Access", "Account", "Added", "Arrivals", "Backup", "Busy", "Condition", "Counted", "DatabaseError",
+    "HourIds", "Key", "LedgerDay", "NewProject", "Problem", "Progress", "Project", "Restored", "Slice", "Store",
+    "StoreError", "UnknownProject", "Unreachable", "Upgrade", "WrongAccount", "WrongTotal", "back_up", "exists",
+    "open_store", "planned_upgrade", "restore", "upgrade",
 ]  # fmt: skip
 
 
@@ -242,6 +244,33 @@ def upgrade(location: str, say: Callable[[str], object]) -> None:
     from drengr.store.sqlite import upgrade as bring_up_to_date
 
     bring_up_to_date(location, say)
+
+
+def back_up(location: str, target: str, keep: int | None = None) -> Backup:
+    """Make a backup of the database, also beside a running service and of an older version.
+
+    target  a file, which ends in .gz for a packed one; or a folder, with a / at its end unless it is there
+    keep    of a folder: how many backups of this database it holds afterwards; None: all
+    Raises  StoreError; then nothing has the name of the backup that had not before
+    """
+    if _is_url(location):
+        raise DatabaseError("`drengr backup` copies an SQLite file; back PostgreSQL up with pg_dump or pgBackRest.")
+    from drengr.store.sqlite import back_up as make
+
+    return make(location, target, keep)
+
+
+def restore(location: str, source: str, say: Callable[[str], object], *, without_old: bool = False) -> Restored:
+    """Put a backup in the database's place; what is no event stays as the database that was there has it.
+
+    without_old  also when the database that is there cannot be read
+    Raises       StoreError; then the database is as it was
+    """
+    if _is_url(location):
+        raise DatabaseError("`drengr restore` puts an SQLite file back; use what pg_dump or pgBackRest made.")
+    from drengr.store.sqlite import restore as put_back
+
+    return put_back(location, source, say, without_old)
 
 
 def exists(location: str) -> bool:

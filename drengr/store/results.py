@@ -189,6 +189,28 @@ class WrongAccount(NamedTuple):
         return f"{where}: {self.received} rows received, {self.explained} explained"
 
 
+class Backup(NamedTuple):
+    """A backup that was made, and proved good."""
+
+    path: str
+    events: int
+    bytes: int
+    seconds: float
+    not_noted: str | None  # why the database does not know of it
+    removed: list[str]  # older backups
+
+
+class Restored(NamedTuple):
+    """What lies in the database's place now."""
+
+    path: str
+    events: int
+    bytes: int
+    seconds: float
+    set_aside: str | None  # where the database lies that was there; None: there was none
+    kept: bool  # projects, keys and settings are those of the database that was there
+
+
 class Condition(NamedTuple):
     """How the database is doing, as far as the machine can tell."""
 

@@ -112,11 +112,13 @@ def test_what_sdks_and_importers_send_comes_through_and_errors_keep_their_shape(
 def test_systemd_accepts_the_units_and_rates_the_service_as_the_page_says(tmp_path):
     (tmp_path / "drengr").write_text("#!/bin/sh\n")
     (tmp_path / "drengr").chmod(0o755)
-    for unit in blocks(RECIPES, "ini"):
-        name = "drengr.socket" if "[Socket]" in unit else "drengr.service"
+    units = []
+    for name, unit in re.findall(r"(?ms)`/etc/systemd/system/([\w.-]+)`[^`]*^```ini\n(.*?)^```", RECIPES):
         (tmp_path / name).write_text(unit.replace("/opt/drengr/.venv/bin/drengr", str(tmp_path / "drengr")))
+        units.append(str(tmp_path / name))
+    names = ["drengr.socket", "drengr.service", "drengr-backup.service", "drengr-backup.timer"]
+    assert [unit.rpartition("/")[2] for unit in units] == names
     service = str(tmp_path / "drengr.service")
-    units = [str(tmp_path / "drengr.socket"), service]
     verified = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
     assert (verified.returncode, verified.stderr) == (0, "")
     rated = subprocess.run(

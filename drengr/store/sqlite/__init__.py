@@ -20,6 +20,7 @@ from drengr.store.results import (
     Account,
     Added,
     Arrivals,
+    Backup,
     Condition,
     Counted,
     HourIds,
@@ -29,12 +30,15 @@ from drengr.store.results import (
     Problem,
     Progress,
     Project,
+    Restored,
     Slice,
     Upgrade,
     WrongAccount,
     WrongTotal,
 )
 from drengr.store.sqlite import (
+    backup,
+    checked,
     condition,
     count,
     export,
@@ -45,6 +49,7 @@ from drengr.store.sqlite import (
     place,
     quota,
     read,
+    restoring,
     totals,
 )
 from drengr.store.sqlite.database import Database
@@ -222,10 +227,7 @@ class SqliteStore:
 
     @_verb
     def wrong_totals(self, first_day: int = FIRST_DAY) -> list[WrongTotal | WrongAccount]:
-        wrong = totals.wrong_totals(self.database, first_day)
-        if self.database.read("SELECT 1 FROM sqlite_schema WHERE name = 'ledger_days'"):  # an older file has none
-            return [*wrong, *ledger.wrong_accounts(self.database, first_day)]
-        return list(wrong)
+        return checked.wrong_totals(self.database, first_day)
 
     @_verb
     def repair(self, wrong: list[WrongTotal | WrongAccount]) -> None:
@@ -261,3 +263,21 @@ def upgrade(path: str, say: Callable[[str], object]) -> None:
     real = place.resolved(path)
     with place.in_plain_words(real), closing(place.UseLock(real)) as lock:
         migrate.make_ready(real, lock, "upgrade", say)
+
+
+@_verb
+def back_up(path: str, target: str, keep: int | None) -> Backup:
+    """See drengr.store.back_up."""
+    database = Database(path, access="inspect")
+    commits = GroupCommit(database)
+    try:
+        return backup.make(database, commits, target, keep)
+    finally:
+        database.close()
+        commits.close()
+
+
+@_verb
+def restore(path: str, source: str, say: Callable[[str], object], without_old: bool) -> Restored:
+    """See drengr.store.restore."""
+    return restoring.restore(place.resolved(path), source, say, without_old)

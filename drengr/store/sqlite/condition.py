@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from drengr.store.results import Condition
+from drengr.store.sqlite import backup
 from drengr.store.sqlite.database import Database
 
 _NETWORK = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs", "lustre")
@@ -19,7 +20,7 @@ def condition(database: Database) -> Condition:
     return Condition(
         bytes={"db": _size(database.path), "wal": _size(database.path + "-wal")},
         disk_free_bytes=shutil.disk_usage(os.path.dirname(database.path)).free,
-        last_backup_at=0,
+        last_backup_at=backup.last_at(database),
         network_share=network_share(database.path),
         open_to_others=[name for name, found in _files(database.path) if found.st_mode & 0o077],
         not_writable=[name for name, found in _files(database.path) if not _writable(database.path, found)],

@@ -2,7 +2,8 @@
 
 import sqlite3
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 from urllib.parse import quote
 from weakref import WeakSet
 
@@ -34,6 +35,16 @@ def uri(path: str, mode: str = "rw") -> str:
     'file:///data/a%3Fb.db?mode=rw'
     """
     return f"file://{quote(path)}?mode=ro&immutable=1" if mode == "immutable" else f"file://{quote(path)}?mode={mode}"
+
+
+class Readable(Protocol):
+    """A file that is asked."""
+
+    def read(self, sql: str, parameters: Sequence[object] | Mapping[str, object] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+
+    def reading_connection(self) -> sqlite3.Connection:
+        """The connection that reads it."""
 
 
 class Readers:

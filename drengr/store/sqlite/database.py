@@ -12,7 +12,11 @@ from drengr.store.sqlite.connections import Readers, connect
 from drengr.store.sqlite.history import History
 
 # Checkpoints every 64 MB instead of 4 made inserts into 10 million rows 30 % faster; a reader never waits for one.
-_WRITER: dict[str, int] = {"wal_autocheckpoint": 16000, "cache_size": -16384}
+# While somebody reads one state for long (a backup) the -wal grows; afterwards it is cut back to its usual size.
+_PAGES_OF_WAL, _BYTES_OF_WAL = 16000, 1 << 26
+_WRITER: dict[str, int] = {
+    "wal_autocheckpoint": _PAGES_OF_WAL, "journal_size_limit": _BYTES_OF_WAL, "cache_size": -16384,
+}  # fmt: skip
 _READER: dict[str, int] = {"cache_size": -2048, "query_only": 1}
 
 

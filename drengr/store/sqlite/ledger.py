@@ -7,6 +7,7 @@ from drengr.events.outcomes import DROPPED, REMOVED
 from drengr.events.times import DAY_MS
 from drengr.store.entries import COUNTS, Entries, Key
 from drengr.store.results import FIRST_DAY, NO_PROJECT, LedgerDay, Problem, WrongAccount
+from drengr.store.sqlite.connections import Readable
 from drengr.store.sqlite.database import Database
 
 _KEY = "project_id, day, door"
@@ -107,7 +108,7 @@ WHERE project_id = :project_id AND day = :day AND door = :door
 """
 
 
-def wrong_accounts(database: Database, first_day: int) -> list[WrongAccount]:
+def wrong_accounts(database: Readable, first_day: int) -> list[WrongAccount]:
     """Every line from that day on whose events are not those in the file, or whose sum does not come out."""
     return [WrongAccount(*row) for row in database.read(_WRONG, {"first_day": first_day})]
 

@@ -3,7 +3,7 @@
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 from time import gmtime, strftime
@@ -44,12 +44,15 @@ def make_ready(path: str, lock: UseLock, access: Access, say: Say | None = None)
     if access == "upgrade" and place.lies_alone_on_a_mount(path):
         _log.warning("%s is mounted as a single file: its -wal lies elsewhere; mount the folder instead.", path)
     if not pending or access == "inspect":
+        if access in ("write", "upgrade"):
+            serve_from(path)
         return bool(pending)
     if applied and access != "upgrade":
         raise DatabaseError(f"{path} was written by an older version of Drengr; {HOW_TO_UPGRADE}.")
     if not lock.take(_PATIENCE_S):
         raise DatabaseError(f"{path} is in use by another process; stop the service and commands that use it first.")
     _bring_up_to_date(path, say or (lambda text: _log.warning("%s", text)))
+    serve_from(path)
     lock.share()
     return False
 
@@ -86,11 +89,37 @@ def _bring_up_to_date(path: str, say: Say) -> None:
             f" and {planned.free_bytes / 1e6:,.0f} MB are free."
         )
     say(f"The file as it was is {_back_up(path, planned.steps[0], say)}.")
+    run(path, planned.steps, say)
+
+
+def missing(path: str, called: str) -> list[str]:
+    """The migrations that a file lacks, which stands there or is a copy of the one it is called by.
+
+    Raises  DatabaseError when it is another program's, or was written by a newer version
+    """
+    with closing(connect(path)) as connection:
+        tables = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        if not tables or connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise DatabaseError(f"{called} is no database of Drengr; name another file.")
+    return _pending(called, _applied(path))
+
+
+def run(path: str, steps: Sequence[str], say: Say) -> None:
+    """Bring a file up to date that nobody uses."""
     database = _peewee(path)
     with database.connection_context():
-        for step in planned.steps:  # each in a transaction of its own
+        for step in steps:  # each in a transaction of its own
             Runner(database, str(MIGRATIONS)).up(step)
             say(f"{step} is done.")
+
+
+def serve_from(path: str) -> None:
+    """A file that was put in place, such as a backup, is a backup no more, and is written through a -wal."""
+    with closing(connect(path)) as connection:
+        if connection.execute("PRAGMA user_version").fetchone()[0]:  # the mark of a backup; see checked
+            connection.execute("PRAGMA user_version = 0")
+        if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+            connection.execute("PRAGMA journal_mode = wal")
 
 
 def _applied(path: str) -> list[str]:

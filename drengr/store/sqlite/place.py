@@ -20,6 +20,7 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
 }
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ELSEWHERE = "set DRENGR_DATABASE to the path of a file"
 _PAUSE_S = 0.02  # between two looks at a lock that somebody holds
 
@@ -75,6 +76,8 @@ def _sentence(path: str, error: Exception) -> str:
     text = getattr(error, "strerror", None) or str(error)
     if "not a database" in text:
         return f"{path} is no SQLite database; set DRENGR_DATABASE to another path."
+    if getattr(error, "errno", None) in _NO_ROOM:
+        return f"{path} cannot be written: {text}; make room."
     if isinstance(error, OSError) or "readonly" in text or "unable to open" in text:
         return unwritable_sentence(path, text)
     return f"{path} cannot be used: {text}."
@@ -107,22 +110,81 @@ def open_private(path: str, flags: int = os.O_RDWR) -> int:
 
 @contextmanager
 def made_whole(path: str) -> Iterator[str]:
-    """A private file to write to, `path` with `.part`; it gets its name when it is whole and on the disk."""
+    """A private file to write to, `path` with `.part`; it gets its name when it is whole and on the disk.
+
+    Raises  DatabaseError when another process makes the same file now
+    """
+    with scratch(path) as part:
+        yield part
+        sync(part)
+        os.rename(part, path)
+        sync(os.path.dirname(path))
+
+
+@contextmanager
+def scratch(path: str) -> Iterator[str]:
+    """A private, empty file, `path` with `.part`, which is removed afterwards.
+
+    Raises  DatabaseError when another process has it now
+    """
     part = path + ".part"
-    if os.path.exists(part):
-        os.unlink(part)
-    os.close(open_private(part))
+    lock = _locked_anew(part)
+    if lock is None:
+        raise DatabaseError(f"{path} is being made by another process; wait for its end.")
     try:
         yield part
-        for name in (part, os.path.dirname(path)):
-            descriptor = os.open(name, os.O_RDONLY | os.O_CLOEXEC)
-            os.fsync(descriptor)
-            os.close(descriptor)
-        os.rename(part, path)
-    except BaseException:
-        if os.path.exists(part):
-            os.unlink(part)
-        raise
+    finally:
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(lock), os.stat(part)):
+                _remove(part)
+        os.close(lock)
+
+
+def make_private_folder(path: str) -> None:
+    """A folder for its owner alone; what root makes belongs to the owner of the folder it lies in."""
+    os.mkdir(path, 0o700)
+    if os.geteuid() == 0:
+        owner = os.stat(os.path.dirname(path))
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
+def remove_abandoned(part: str) -> None:
+    """Remove what a killed process left of a file it was making; nothing when it is made now."""
+    lock = _locked_anew(part)
+    if lock is not None:
+        _remove(part)
+        os.close(lock)
+
+
+def sync(path: str) -> None:
+    """What was written to the file, or the names in the folder, are on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _locked_anew(part: str) -> int | None:
+    """The lock of a new, empty file of this name; None while somebody else has it. A killed process has it no more."""
+    descriptor = open_private(part)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if not os.path.samestat(os.fstat(descriptor), os.stat(part)):  # it got its name, or was removed, just now
+            raise BlockingIOError
+        _remove(part, ("-journal", "-wal", "-shm"))
+        os.ftruncate(descriptor, 0)
+        os.fchmod(descriptor, _PRIVATE)
+    except (BlockingIOError, FileNotFoundError):
+        os.close(descriptor)
+        return None
+    return descriptor
+
+
+def _remove(path: str, endings: tuple[str, ...] = ("", "-journal", "-wal", "-shm")) -> None:
+    for ending in endings:
+        with suppress(FileNotFoundError):
+            os.unlink(path + ending)
 
 
 class UseLock:

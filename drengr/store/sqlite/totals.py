@@ -6,7 +6,7 @@ from typing import Any
 
 from drengr.events.times import DAY_MS, HOUR_MS
 from drengr.store.results import WrongTotal
-from drengr.store.sqlite.database import Database
+from drengr.store.sqlite.connections import Readable
 from drengr.store.sqlite.group_commit import GroupCommit
 
 _MOST_FAULTS = 20
@@ -43,14 +43,19 @@ WHERE name_id = ? AND occurred_at >= ? AND occurred_at < ?
 _COUNT_DAY = "SELECT sum(events) FROM hour_totals WHERE project_id = ? AND name_id = ? AND hour >= ? AND hour < ?"
 
 
-def faults_of_file(database: Database) -> list[str]:
+def faults_of_file(database: Readable) -> list[str]:
     """What SQLite itself finds wrong: damaged pages, rows that point nowhere. The first 20 of each."""
     pages = [row[0] for row in database.read(f"PRAGMA quick_check({_MOST_FAULTS})") if row[0] != "ok"]
-    orphans = Counter((table, parent) for table, _, parent, _ in database.read("PRAGMA foreign_key_check"))
-    return pages + [f"{rows} rows of {table} point to no row of {parent}" for (table, parent), rows in orphans.items()]
+    return pages + orphans(database)
 
 
-def wrong_totals(database: Database, first_day: int) -> list[WrongTotal]:
+def orphans(database: Readable) -> list[str]:
+    """Rows that point nowhere, by table."""
+    found = Counter((table, parent) for table, _, parent, _ in database.read("PRAGMA foreign_key_check"))
+    return [f"{rows} rows of {table} point to no row of {parent}" for (table, parent), rows in found.items()]
+
+
+def wrong_totals(database: Readable, first_day: int) -> list[WrongTotal]:
     """Every hour that differs from its events, every day that differs from its hours; one look at one state."""
     connection = database.reading_connection()
     connection.execute("BEGIN")

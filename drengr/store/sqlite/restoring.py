@@ -1,0 +1,287 @@
+"""`drengr restore`: a backup in the database's place (contract 9, Restore).
+
+Only events and what counts them go back. At every moment the name leads to a whole database: everything is done to a
+copy beside it, which then takes the name.
+"""
+
+import gzip
+import os
+import shutil
+import sqlite3
+import time
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from typing import Any, NamedTuple
+
+from drengr.store.errors import DatabaseError
+from drengr.store.results import Restored
+from drengr.store.sqlite import checked, migrate, place
+from drengr.store.sqlite.connections import connect
+
+# Events, the words they hold by number, and what counts them. Every other table stays as the database has it.
+GO_BACK = frozenset(
+    {
+        "semantic_events", "event_names", "origins", "day_totals", "hour_totals", "live_usage", "ledger_days",
+        "problems", "import_progress", "heartbeat",
+    }
+)  # fmt: skip
+_ITS_OWN = frozenset({"schema_migration"})  # of each file
+_PATIENCE_S = 2.0  # with commands that use the database for a moment
+_BLOCK_BYTES = 1 << 20
+_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_UNREADABLE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_ERROR)
+
+Say = Callable[[str], object]
+Table = tuple[list[str], list[tuple[Any, ...]]]  # columns, rows
+
+
+class _Kept(NamedTuple):
+    """What stays of the database that is there."""
+
+    tables: dict[str, Table]
+    sequences: dict[str, int]  # the highest number that each table ever gave out
+
+    @property
+    def database_id(self) -> str | None:
+        columns, rows = self.tables.get("identity", ([], []))
+        return str(rows[0][columns.index("database_id")]) if rows else None
+
+    @property
+    def projects(self) -> dict[int, str]:
+        columns, rows = self.tables["projects"]
+        return {row[columns.index("id")]: row[columns.index("uuid")] for row in rows}
+
+
+def restore(path: str, source: str, say: Say, without_old: bool) -> Restored:
+    """See drengr.store.restore. `path` is the real one."""
+    began = time.monotonic()
+    source = os.path.abspath(source)
+    _must_be_a_file(source, path)
+    with place.in_plain_words(path):
+        if not place.is_writable(path):
+            raise DatabaseError(place.unwritable_sentence(path))
+        with closing(place.UseLock(path)) as lock:
+            if not lock.take(_PATIENCE_S):
+                raise DatabaseError(f"{path} is in use by another process; stop the service and commands that use it.")
+            with _held(path, without_old) as kept, place.made_whole(path) as part:
+                events = _prepare(part, source, kept, say)
+                size = os.path.getsize(part)
+                set_aside = _set_aside(path)
+    return Restored(path, events, size, time.monotonic() - began, set_aside, kept is not None)
+
+
+def _prepare(part: str, source: str, kept: _Kept | None, say: Say) -> int:
+    """Make the part the database that is to be; how many events it has."""
+    say(f"Copying and checking {source}.")
+    _copy(source, part)
+    steps = migrate.missing(part, source)
+    events = _must_be_sound(part, source)
+    with closing(checked.Copy(part)) as copy:
+        database_id, projects = checked.database_id(copy), dict(copy.read("SELECT id, uuid FROM projects"))
+    if kept is not None:
+        _must_be_the_same(source, database_id, projects, kept)
+    if steps:
+        migrate.run(part, steps, say)
+        events = _must_be_sound(part, source)
+    with closing(connect(part, foreign_keys=0, secure_delete=1)) as connection:
+        if kept is not None and _carry_over(connection, kept, projects):
+            events = connection.execute("SELECT count(*) FROM semantic_events").fetchone()[0]
+    migrate.serve_from(part)
+    return events
+
+
+def _must_be_a_file(source: str, path: str) -> None:
+    if not os.path.isfile(source):
+        raise DatabaseError(f"There is no file {source}; name a backup.")
+    if not os.access(source, os.R_OK):
+        raise DatabaseError(f"{source} cannot be read: permission denied.")
+    if os.path.exists(path) and os.path.samefile(source, path):
+        raise DatabaseError(f"{source} is the database itself; name a backup.")
+
+
+# --- the backup -------------------------------------------------------------------------------------------------------
+
+
+def _copy(source: str, part: str) -> None:
+    """The backup, unpacked, page by page, in a file without a -wal."""
+    try:
+        if _is_packed(source):
+            with gzip.open(source) as packed, open(part, "wb") as plain:
+                shutil.copyfileobj(packed, plain, _BLOCK_BYTES)
+        else:
+            mode = "ro" if any(os.path.exists(source + ending) for ending in ("-wal", "-journal")) else "immutable"
+            with closing(connect(source, mode)) as old, closing(connect(part, synchronous="off")) as new:
+                old.backup(new)
+        with closing(connect(part, synchronous="off")) as new:
+            new.execute("PRAGMA journal_mode = delete")
+    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+        raise DatabaseError(f"{source} is damaged: {error}; take another backup.") from error
+    except sqlite3.DatabaseError as error:
+        code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+        if code == sqlite3.SQLITE_NOTADB:
+            raise DatabaseError(f"{source} is no backup of Drengr.") from error
+        if code == sqlite3.SQLITE_CORRUPT:
+            raise DatabaseError(f"{source} is damaged: {error}; take another backup.") from error
+        raise
+
+
+def _is_packed(source: str) -> bool:
+    with open(source, "rb") as file:
+        return file.read(len(checked.GZIP)) == checked.GZIP
+
+
+def _must_be_sound(part: str, source: str) -> int:
+    """How many events it has. Raises DatabaseError."""
+    with closing(checked.Copy(part)) as copy:
+        found = checked.findings(copy)
+    if found.fault:
+        raise DatabaseError(f"{source} is damaged: {found.fault}; take another backup.")
+    if found.wrong_totals:
+        raise DatabaseError(
+            f"{source}: {len(found.wrong_totals)} totals are not those of its events, such as {found.wrong_totals[0]};"
+            f" run `drengr verify --repair` on it, with DRENGR_DATABASE={source}."
+        )
+    return found.events
+
+
+def _must_be_the_same(source: str, database_id: str | None, projects: dict[int, str], kept: _Kept) -> None:
+    """Raises DatabaseError when the backup is not one of the database that is there.
+
+    A file of the first version has no id: it is known by a project.
+    """
+    theirs = kept.projects
+    if database_id is None or kept.database_id is None:
+        is_same = bool(projects.items() & theirs.items())
+    else:
+        is_same = database_id == kept.database_id
+    if not is_same:
+        raise DatabaseError(
+            f"{source} is a backup of another database; restore it to a place where there is none: set DRENGR_DATABASE."
+        )
+    numbers = {uuid: number for number, uuid in theirs.items()}
+    for number, uuid in projects.items():
+        if theirs.get(number, uuid) != uuid or numbers.get(uuid, number) != number:
+            raise DatabaseError(f"{source} has another history: its project {uuid} has a number that is another's.")
+
+
+# --- the database that is there ---------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _held(path: str, without_old: bool) -> Iterator[_Kept | None]:
+    """What stays of the database that is there; its -wal is folded in, and nobody else has it until the end.
+
+    None: there is none, or it cannot be read, if that is allowed. A program that had it open would, when it ends,
+    delete the -wal of whichever database has the name then.
+    """
+    if not os.path.exists(path) or not os.path.getsize(path):
+        yield None
+        return
+    old = os.stat(path)
+    try:
+        connection, kept = _taken(path)
+    except sqlite3.DatabaseError as error:
+        _must_be_unreadable(path, error, without_old)
+        yield None
+        return
+    with closing(connection):
+        try:
+            yield kept
+        finally:
+            connection.execute("ROLLBACK")
+            if os.path.samestat(old, os.stat(path)):  # else it would make a -wal beside the new one
+                connection.execute("PRAGMA journal_mode = wal")
+
+
+def _taken(path: str) -> tuple[sqlite3.Connection, _Kept | None]:
+    """A connection that has the file alone, and what it keeps. Raises sqlite3.DatabaseError."""
+    migrate.missing(path, path)
+    connection = connect(path)
+    try:
+        connection.execute("PRAGMA journal_mode = delete")
+        connection.execute("BEGIN EXCLUSIVE")
+        return connection, _read(connection)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _must_be_unreadable(path: str, error: sqlite3.DatabaseError, without_old: bool) -> None:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in _BUSY:
+        raise DatabaseError(f"{path} is open in another program; close it first.") from error
+    if code not in _UNREADABLE:
+        raise error
+    if not without_old:
+        raise DatabaseError(
+            f"{path} cannot be read ({error}), so its projects, keys and settings cannot be kept;"
+            " with --without-erasures those of the backup are taken."
+        ) from error
+
+
+def _read(connection: sqlite3.Connection) -> _Kept | None:
+    found = [row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    names = {name for name in found if not name.startswith("sqlite_")} - GO_BACK - _ITS_OWN
+    if "projects" not in names:  # whoever made it died before it had tables
+        return None
+    tables = {name: _rows(connection, name) for name in sorted(names)}
+    has_sequences = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'").fetchone()
+    sequences = dict(connection.execute("SELECT name, seq FROM sqlite_sequence")) if has_sequences else {}
+    return _Kept(tables, sequences)
+
+
+def _rows(connection: sqlite3.Connection, table: str) -> Table:
+    found = connection.execute(f"SELECT * FROM {table}")
+    return [column[0] for column in found.description], found.fetchall()
+
+
+def _carry_over(connection: sqlite3.Connection, kept: _Kept, projects: dict[int, str]) -> bool:
+    """Put what stays into the copy; whether a project that is no more took events along."""
+    gone = [(number,) for number in projects if number not in kept.projects]
+    connection.execute("BEGIN")
+    for table in sorted(GO_BACK) if gone else ():
+        if "project_id" in _columns(connection, table):
+            connection.executemany(f"DELETE FROM {table} WHERE project_id = ?", gone)
+    for table, (columns, rows) in kept.tables.items():
+        known = [column for column in columns if column in _columns(connection, table)]
+        if known:
+            places = [columns.index(column) for column in known]
+            connection.execute(f"DELETE FROM {table}")
+            connection.executemany(
+                f"INSERT INTO {table} ({', '.join(known)}) VALUES ({', '.join('?' * len(known))})",
+                ([row[at] for at in places] for row in rows),
+            )
+    for table, number in kept.sequences.items():  # what was given out since the backup is not given out again
+        raised = "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?"
+        if not connection.execute(raised, (number, table)).rowcount:
+            connection.execute("INSERT INTO sqlite_sequence (seq, name) VALUES (?, ?)", (number, table))
+    connection.execute("UPDATE identity SET words = randomblob(16)")
+    orphans = connection.execute("PRAGMA foreign_key_check").fetchone()
+    if orphans:
+        raise DatabaseError(f"What stays and what goes back do not fit: {orphans[0]} points to no row of {orphans[2]}.")
+    connection.execute("COMMIT")
+    return bool(gone)
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
+    return {row[0] for row in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+
+
+def _set_aside(path: str) -> str | None:
+    """Where the database lies from now on, beside the name it still has; None when there is none.
+
+    One that could not be read has its -wal yet, which must not be taken for the new one's.
+    """
+    before = time.strftime(f"{path}.before-%Y%m%dT%H%M%SZ", time.gmtime())
+    while os.path.lexists(before):
+        before += "-2"
+    is_there = os.path.exists(path) and os.path.getsize(path) > 0
+    endings = [ending for ending in ("-wal", "-journal") if os.path.exists(path + ending)]
+    for ending in [*endings, *([""] if is_there else [])]:
+        os.link(path + ending, before + ending)
+    place.sync(os.path.dirname(path))
+    for ending in [*endings, "-shm"]:
+        if os.path.exists(path + ending):
+            os.unlink(path + ending)
+    return before if is_there else None
