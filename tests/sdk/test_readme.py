@@ -8,6 +8,9 @@ import pytest
 from tests.pages import blocks, section
 from tests.sdk.driving import HERE, Missing, node, node_modules
 
+# One worker runs them all: each would start all of the files.
+pytestmark = pytest.mark.xdist_group("readme")
+
 FILES = ["app.py", "app.js", "app.mjs"]
 
 
@@ -36,7 +39,10 @@ def ran(service, cache, tmp_path_factory):
         command = [sys.executable if file.endswith(".py") else node(), file]
         process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         running[file] = process, tenant["project_id"]
-    return running
+    yield running
+    for process, _ in running.values():  # another worker may have been asked for its file
+        with process:
+            process.kill()
 
 
 @pytest.mark.parametrize("file", FILES)
