@@ -1,6 +1,5 @@
 """The request as it arrives: its body within limits, inflated, and the project its key opens (contract 4, 5, 7)."""
 
-import zlib
 from collections.abc import Iterator
 from contextlib import suppress
 
@@ -9,13 +8,14 @@ from flask import request
 from drengr.api import arrivals
 from drengr.api.errors import ApiError
 from drengr.api.service import service, shows_key
+from drengr.files.broken import BrokenFile
+from drengr.files.inflating import DEFLATE, GZIP, ZLIB, inflated
 from drengr.keys import bearer
 from drengr.store import Project
 
 MAX_DRAINED_BYTES = 32 * 1024 * 1024
 _LEFT = "drengr.body_left"  # in the WSGI environment: bytes of the body that nobody has read
 _READ_BYTES = 64 * 1024
-_SLICE_BYTES = 4096
 _MOST_PACKINGS = 3  # one inside the other
 _GZIP = b"\x1f\x8b"
 _ZLIB = (b"x\x01", b"x\x5e", b"x\x9c", b"x\xda")  # its four levels of compression
@@ -101,9 +101,9 @@ def _inflated(body: bytes, max_bytes: int) -> bytes:
     codings = {word.strip().lower() for word in request.headers.get("Content-Encoding", "").split(",")}
     for _ in range(_MOST_PACKINGS):
         if body[:2] == _GZIP:
-            body, codings = _unzipped(body, 31, max_bytes), codings - {"gzip", "x-gzip"}
+            body, codings = _unzipped(body, GZIP, max_bytes), codings - {"gzip", "x-gzip"}
         elif body[:2] in _ZLIB:
-            body, codings = _unzipped(body, 15, max_bytes), codings - {"deflate"}
+            body, codings = _unzipped(body, ZLIB, max_bytes), codings - {"deflate"}
         elif "deflate" in codings and not is_json(body):
             body, codings = _deflated(body, max_bytes), codings - {"deflate"}
         else:
@@ -126,7 +126,7 @@ def _deflated(body: bytes, max_bytes: int) -> bytes:
     """What was packed without a header of its own, or with one that is rare; plain text as it is."""
     has_header = body[:1] and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
     try:
-        return _unzipped(body, 15 if has_header else -15, max_bytes)
+        return _unzipped(body, ZLIB if has_header else DEFLATE, max_bytes)
     except BadEncoding:
         if _is_text(body):
             return body
@@ -134,23 +134,16 @@ def _deflated(body: bytes, max_bytes: int) -> bytes:
 
 
 def _unzipped(packed: bytes, window: int, max_bytes: int) -> bytes:
-    """All members inflated, never more than one byte past the limit in memory."""
-    pieces, room, position, member = [], max_bytes + 1, 0, None
+    """All members inflated, never more than a piece past the limit in memory."""
+    pieces, size = [], 0
     try:
-        while position < len(packed) and (member is None or not member.eof or window == 31):
-            if member is None or member.eof:
-                member = zlib.decompressobj(window)
-            # Small slices: what lies behind a member is copied, and a megabyte can hold 50,000 empty members.
-            piece = packed[position : position + _SLICE_BYTES]
-            pieces.append(member.decompress(piece, room))
-            position += len(piece) - len(member.unused_data)
-            room -= len(pieces[-1])
-            if room <= 0:
+        for piece in inflated([packed], window):
+            size += len(piece)
+            if size > max_bytes:
                 raise BodyTooLarge
-    except zlib.error as error:
-        raise BadEncoding("the compressed body is damaged") from error
-    if member is not None and not member.eof:
-        raise BadEncoding("the compressed body ends in the middle")
+            pieces.append(piece)
+    except BrokenFile as error:
+        raise BadEncoding(str(error)) from error
     return b"".join(pieces)
 
 

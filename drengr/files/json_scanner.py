@@ -19,6 +19,7 @@ _TO_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:"(?:[^"\\]++|\\.)*+"[^"\[\]{}]*+)*+',
 _IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _MEMBER = re.compile(rb',?\s*("(?:[^"\\]|\\.)*+")\s*:', re.DOTALL)
 _SEPARATORS = b" \t\r\n,\x1e"
+_NOISE_BYTES = 2  # so little beside a row is no row of its own
 _QUOTE, _OPEN_ARRAY, _OPEN_OBJECT, _CLOSE_ARRAY = b'"[{]'
 
 
@@ -164,7 +165,7 @@ class ValueScanner:
         elif last is not None and _goes_on(last, part, self._base == 1):
             self._texts[-1] = Damaged(last + part)
             self._joins = gap.endswith(b":")
-        else:
+        elif len(gap) > _NOISE_BYTES:
             self._texts.append(Damaged(gap))
             self._joins = gap.endswith(b":")
 

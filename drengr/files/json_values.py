@@ -11,6 +11,9 @@ from typing import NamedTuple
 _SEPARATORS = re.compile(r"[\s,;\0\x1e\ufeff]*")
 _ROW_START = re.compile(r'\{\s*["}]')
 _NEXT_KEY = re.compile(r'\s*,?\s*"((?:[^"\\]|\\.)*+)"\s*:', re.DOTALL)
+_FIRST_KEY = re.compile(r'[^"{]*\{\s*"([^"\\]*)"\s*:')
+_NOISE = " \t\r\n,\x1e"
+_NOISE_CHARACTERS = 2  # so little beside a row is no row of its own
 _GOES_ON = re.compile(r'[ \t]*+[]}":]')
 _FAILED_CHARACTERS = 16  # read in vain, for each of the text: then the search ends
 _DONE_CHARACTERS = 16 * 1024  # are cut off: each JSONDecodeError counts the lines from the beginning of its text
@@ -39,6 +42,15 @@ def split_rows(text: str, known: Set[str]) -> list[Part]:
     >>> [part.is_row for part in split_rows('{"a": "x}, {"a": 2}', {"a"})]
     [False, True]
     """
+    parts = _parts(text, known)
+    if not known and not all(part.is_row for part in parts):
+        parts = _parts(text, _keys_of_rows(text, parts))
+    if any(part.is_row for part in parts):
+        parts = [part for part in parts if part.is_row or len(part.text.strip(_NOISE)) > _NOISE_CHARACTERS]
+    return parts
+
+
+def _parts(text: str, known: Set[str]) -> list[Part]:
     search = _Search(text, known)
     parts: list[Part] = []
     at, lost_from = 0, None
@@ -54,6 +66,16 @@ def split_rows(text: str, known: Set[str]) -> list[Part]:
         parts.append(Part(search.text[at:stop], True))
         at = stop
     return parts if lost_from is None else [*parts, Part(text[lost_from:], False)]
+
+
+def _keys_of_rows(text: str, parts: list[Part]) -> Set[str]:
+    """Keys of the largest object, when it has the text's first key too; else of that key alone."""
+    largest: Set[str] = frozenset()
+    for part in parts:
+        if part.is_row and len(keys := _decoder.decode(part.text).keys()) > len(largest):
+            largest = keys
+    first = _FIRST_KEY.match(text)
+    return largest if first is None or first[1] in largest else frozenset((first[1],))
 
 
 class _Search:

@@ -13,7 +13,8 @@ _FORMATS = {
     "application/jsonl": "ndjson", "application/x-jsonlines": "ndjson", "application/json-seq": "ndjson",
 }  # fmt: skip
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1d\x1f]")
-_ARRAY = re.compile(rb'\[\s*(?:[\[\]{"0-9tfn-]|\Z)')
+# A header may begin with "[Amplitude] Country".
+_ARRAY = re.compile(rb'\[\s*(?:(?![A-Za-z])|null|true|false|NaN|Infinity)|\[[^,]{0,4}\{\s*"')
 _BREAKS = (b"{", b"[", b",")  # a pretty printer breaks its lines behind these
 _SEPARATORS = (b",", b";", b"\t")
 
@@ -29,7 +30,7 @@ def kind_of(head: bytes, hint: str) -> str:
         raise BrokenFile("it is a web page (HTML or XML), most likely an error page: ask the vendor for the file again")
     lines = [line for line in text.split(b"\n") if line.strip()]
     if _ARRAY.match(text):
-        return "values"
+        return "ndjson" if _is_damaged_line(lines) else "values"
     if text[:1] == b"{":
         is_whole = len(lines) > 1 or len(head) < HEAD_BYTES
         return "values" if _is_spread_out(lines) or _holds_several(lines[0], is_whole) else "ndjson"
@@ -75,6 +76,14 @@ def _is_packed(line: bytes) -> bool:
         return isinstance(read_json(line), str)
     except ValueError:
         return False
+
+
+def _is_damaged_line(lines: list[bytes]) -> bool:
+    """Whether it is no array that begins here, but a damaged row before lines of whole ones."""
+    if len(lines) < 2 or lines[0].rstrip().endswith((b",", b"[", b"]")):
+        return False
+    second = lines[1].strip()
+    return second[:1] == b"{" and second[-1:] == b"}"
 
 
 def _is_spread_out(lines: list[bytes]) -> bool:
