@@ -12,13 +12,14 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-BENCHES = ("rates", "ledger", "workers", "storage", "reads", "import", "slow_clients", "datasette")
+BENCHES = ("rates", "ledger", "workers", "storage", "reads", "import", "postgresql", "slow_clients", "datasette")
 
 
 def main() -> int:
     """Run each bench with the same arguments; a missing development package leaves its bench out, and says so."""
     sys.path.insert(0, str(ROOT))
     from tests.bench.measure import Report
+    from tests.cluster import binaries
 
     quick = [word for word in sys.argv[1:] if word == "--quick"]
     short = []
@@ -27,6 +28,9 @@ def main() -> int:
         report.say(f"\n== {name}")
         if name == "datasette" and not shutil.which("datasette"):
             report.say("left out: no datasette on the PATH; see tests/bench/datasette.py")
+            continue
+        if name == "postgresql" and not binaries():
+            report.say("left out: no PostgreSQL on this machine")
             continue
         importlib.import_module(f"tests.bench.{name}").main(report, quick)
         short += report.short

@@ -9,27 +9,38 @@ import sys
 import time
 from pathlib import Path
 
-from drengr.store.sqlite import SqliteStore
+from drengr.store import open_store
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
 
 
 class Served:
-    """`app` (a gunicorn application string) on a database of its own; the project's publishable key is `.key`."""
+    """`app` (a gunicorn application string) on a database of its own; the project's publishable key is `.key`.
+
+    location  of an empty PostgreSQL database; default: a new SQLite file
+    """
 
     def __init__(
-        self, folder: str, app: str = "drengr:create_app()", *, cores: str | None = None, **settings: str
+        self,
+        folder: str,
+        app: str = "drengr:create_app()",
+        *,
+        cores: str | None = None,
+        location: str | None = None,
+        **settings: str,
     ) -> None:
         self.path = os.path.join(folder, f"bench-{time.time_ns()}.db")
-        store = SqliteStore(self.path)
+        location = location or self.path
+        store = open_store(location)
         made = store.make_project("bench")
         store.close()
         self.key, self.secret_key = made.publishable_key, made.secret_key
         self.port = free_port()
         environment = {
             **os.environ,
-            "DRENGR_DATABASE": self.path,
+            "DRENGR_DATABASE": location,
+            "DRENGR_FOLDER": folder,
             "PORT": str(self.port),
             "PYTHONPATH": str(ROOT),
             "MALLOC_ARENA_MAX": "2",  # as `drengr serve` sets it

@@ -132,13 +132,22 @@ class Database:
                         connection.execute("ROLLBACK")
 
 
+# Last words of a transaction. The statement's limit is lifted for the COMMIT: one that waits for a standby would give
+# up that wait and say COMMIT all the same.
+BEFORE_COMMIT = "SET LOCAL statement_timeout = 0; SELECT pg_current_xact_id()::text"
+
+
 def transaction_of(connection: Connection) -> str:
     """The number by which PostgreSQL knows this transaction later."""
-    found = connection.execute("SELECT pg_current_xact_id()::text")
-    # The statement's limit is lifted for the COMMIT: one that waits for a standby would give up that wait and say
-    # COMMIT all the same.
-    connection.execute("SET LOCAL statement_timeout = 0")
-    return str(found.fetchall()[0][0])
+    return number_in(connection.execute(BEFORE_COMMIT))
+
+
+def number_in(results: psycopg.Cursor[tuple[Any, ...]]) -> str:
+    """The number that BEFORE_COMMIT found, among other statements sent with it."""
+    while results.description is None:
+        if not results.nextset():
+            raise StoreError("PostgreSQL does not say which transaction this is.")
+    return str(results.fetchall()[0][0])
 
 
 def commit(connection: Connection, transaction: str) -> None:

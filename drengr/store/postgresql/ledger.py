@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from drengr.events.outcomes import DROPPED, REMOVED
+from drengr.events.outcomes import DOORS, DROPPED, REMOVED
 from drengr.events.times import DAY_MS
 from drengr.store.entries import COUNTS, Entries, Key
 from drengr.store.postgresql.connections import Connection
@@ -33,12 +33,20 @@ DELETE FROM problems WHERE id IN (
 """
 
 
-def add(connection: Connection, entries: Entries) -> None:
-    """Add the entries, in the caller's transaction."""
-    rows = [(*row, connection.slot) for row in entries.rows()]
-    if rows:
-        marks = ", ".join(["(" + ", ".join("?" * len(rows[0])) + ")"] * len(rows))
-        connection.execute(_ADD.format(rows=marks), [value for row in rows for value in row])
+def addition(entries: Entries, slot: int) -> str:
+    """The statement that adds the entries; empty when there are none.
+
+    It has no parameters, so that others can go with it: all it holds are numbers, and doors of the closed list.
+    """
+    rows = ", ".join(f"({', '.join(map(_literal, row))}, {slot})" for row in entries.rows())
+    return _ADD.format(rows=rows) if rows else ""
+
+
+def _literal(value: int | str | None) -> str:
+    if isinstance(value, str):
+        assert value in DOORS
+        return f"'{value}'"
+    return "NULL" if value is None else str(int(value))
 
 
 def note(connection: Connection, counted: Mapping[Key, Mapping[str, int]], problems: Iterable[Problem]) -> None:
@@ -48,7 +56,7 @@ def note(connection: Connection, counted: Mapping[Key, Mapping[str, int]], probl
     for key, counts in counted.items():
         if key[0] in known:  # else the project is gone
             entries.add_named(key, counts)
-    add(connection, entries)
+    _add(connection, entries)
     seen = sorted(problem for problem in problems if problem.project_id in known)
     if seen:
         connection.executemany(_ADD_PROBLEM, seen)
@@ -124,7 +132,12 @@ def repair_accounts(connection: Connection) -> None:
         if ids:
             entries.saw(key, *ids)
         connection.execute(f"DELETE FROM ledger_days WHERE ({_KEY}) = (?, ?, ?)", key)
-        add(connection, entries)
+        _add(connection, entries)
+
+
+def _add(connection: Connection, entries: Entries) -> None:
+    if statement := addition(entries, connection.slot):
+        connection.execute(statement)
 
 
 def _line(connection: Connection, key: Key) -> tuple[tuple[int, ...], dict[str, int]]:

@@ -21,11 +21,13 @@ from drengr.store.postgresql import arrays, ledger
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import (
     ASK_AGAIN_S,
+    BEFORE_COMMIT,
     LONG_WRITE_S,
     WRITE_S,
     Database,
     LostCommit,
     commit,
+    number_in,
     transaction_of,
 )
 from drengr.store.postgresql.group_commit import GroupCommit, Ticket
@@ -67,6 +69,10 @@ WITH drawn AS MATERIALIZED (
 ), days AS ({_add_to("day_totals", "day", DAY_MS)}
 )
 SELECT d.place, d.id FROM drawn, unnest(drawn.ids) WITH ORDINALITY AS d (id, place) JOIN new USING (id) ORDER BY d.place
+"""
+_ADD_TO_USAGE = """
+INSERT INTO live_usage (project_id, day, slot, events) VALUES {rows}
+ON CONFLICT (project_id, day, slot) DO UPDATE SET events = live_usage.events + excluded.events
 """
 _NAMES = """
 INSERT INTO event_names (project_id, name) SELECT * FROM unnest(?::bigint[], ?::text[])
@@ -179,8 +185,8 @@ class EventWriter:
             with self._database.writing(deadline, slow=slow) as connection:
                 begun = time.perf_counter()
                 members = additions if isinstance(additions, list) else additions()
-                results = self._put(connection, members, learned)
-                commit(connection, transaction_of(connection))
+                results, transaction = self._put(connection, members, learned)
+                commit(connection, transaction)
                 self.observe(time.perf_counter() - begun)
         except LostCommit as lost:
             self._database.find_out(lost, deadline + ASK_AGAIN_S)
@@ -189,7 +195,8 @@ class EventWriter:
         self._codes.update(learned)  # only now: had it been undone, the new codes would mean nothing
         return results
 
-    def _put(self, connection: Connection, additions: list[Addition], learned: Codes) -> list[Added]:
+    def _put(self, connection: Connection, additions: list[Addition], learned: Codes) -> tuple[list[Added], str]:
+        """(what became of each, the number of the transaction)."""
         codes = self._codes | learned if learned else self._codes
         missing = {key for addition in additions for key in _words(addition) if key not in codes}
         if missing:
@@ -205,12 +212,11 @@ class EventWriter:
             if addition.metered and new:
                 usage[addition.project_id, addition.events[0].received_at // DAY_MS] += len(new)
             results.append(added)
-        ledger.add(connection, entries)
-        _meter(connection, usage)
+        transaction = _account(connection, entries, usage)
         for addition, added in zip(additions, results, strict=True):
             if addition.alongside is not None:
                 addition.alongside(connection, added)
-        return results
+        return results, transaction
 
 
 def _words(addition: Addition) -> Iterable[tuple[Any, ...]]:
@@ -274,18 +280,20 @@ def _key(row: tuple[Any, ...]) -> tuple[int, bytes]:
     return row[0], row[1]
 
 
-def _meter(connection: Connection, usage: Counter[tuple[int, int]]) -> None:
-    """Count (project_id, day) against the quota. A fault here must let the events in: it is undone alone."""
-    if not usage:
-        return
-    rows = ", ".join(f"({project}, {day}, {connection.slot}, {n})" for (project, day), n in sorted(usage.items()))
+def _account(connection: Connection, entries: Entries, usage: Counter[tuple[int, int]]) -> str:
+    """Count in the ledger and, by (project_id, day), against the quota, in one message; the transaction's number.
+
+    A fault of the quota must let the events in: it is undone alone.
+    """
+    statements = [ledger.addition(entries, connection.slot), BEFORE_COMMIT]
+    if usage:
+        rows = ", ".join(f"({project}, {day}, {connection.slot}, {n})" for (project, day), n in sorted(usage.items()))
+        statements += ["SAVEPOINT usage", _ADD_TO_USAGE.format(rows=rows)]
     try:
-        connection.execute(
-            f"SAVEPOINT usage; INSERT INTO live_usage (project_id, day, slot, events) VALUES {rows}"
-            " ON CONFLICT (project_id, day, slot) DO UPDATE SET events = live_usage.events + excluded.events"
-        )
+        return number_in(connection.execute("; ".join(filter(None, statements))))
     except psycopg.Error as error:
-        if connection.raw.closed:
+        if not usage or connection.raw.closed:
             raise
         connection.execute("ROLLBACK TO SAVEPOINT usage")
         faults.warning("The daily quota cannot be counted (%s); events are let in.", type(error).__name__)
+        return transaction_of(connection)
