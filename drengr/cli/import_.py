@@ -22,7 +22,7 @@ from drengr.events.event import Context
 from drengr.events.jsontext import clean_text, read_json
 from drengr.files.json_rows import BrokenFile
 from drengr.importing import Fruitless, Tally
-from drengr.sources import SOURCES, BadZone, checked_mapping, checked_zone
+from drengr.sources import SOURCES, BadZone, checked_mapping, checked_zone, drengr
 from drengr.sources.generic import BadMapping
 from drengr.store import Store, StoreError, exists
 
@@ -33,6 +33,12 @@ MAX_APP_PACKAGE = 255
 
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENETUNREACH, errno.EHOSTUNREACH)
 _SUFFIXES = (".zip", ".gz", ".json", ".jsonl", ".ndjson", ".csv")
+
+
+_AS_IT_IS = (
+    "Drengr's own export is taken as it is, into the database here: --url, --app-package, --mapping and --time-zone go"
+    " without --source drengr."
+)
 
 
 class Importer(Protocol):
@@ -51,7 +57,7 @@ class Importer(Protocol):
 
 @click.command("import")
 @click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(exists=True, allow_dash=True))
-@click.option("--source", type=click.Choice(list(SOURCES)), required=True, help="Whose export it is.")
+@click.option("--source", type=click.Choice([*SOURCES, drengr.SOURCE]), required=True, help="Whose export it is.")
 @click.option("--app-package", help="Noted with every event, e.g. com.example.shop.")
 @click.option("--mapping", metavar="FILE|JSON", help="For --source generic: which of your fields are which.")
 @click.option("--time-zone", metavar="NAME", help="Of times that name none, e.g. America/Los_Angeles; default: UTC.")
@@ -80,6 +86,8 @@ def command(
     Exit codes: 0 done, 1 rows skipped (with --strict), 2 wrong usage, 3 not finished: run it again, 4 a file is
     damaged, empty or not what --source says: running it again does not help.
     """
+    if source == drengr.SOURCE and (url or app_package or mapping or time_zone):
+        raise click.UsageError(_AS_IT_IS)
     try:
         config = read_config()
         context = Context(

@@ -14,7 +14,7 @@ from drengr.config import Config, rules_of
 from drengr.events.event import Context
 from drengr.files.reader import PIECE_BYTES, FileReader, spooled
 from drengr.importing import Import, Tally, Waiting, limits_of
-from drengr.sources import MAX_TOLD_KEYS, SOURCES
+from drengr.sources import MAX_TOLD_KEYS, READERS, drengr
 from drengr.store import Account, Added, Problem, Progress, Project, Store
 from drengr.store.clock import now_ms
 
@@ -55,7 +55,7 @@ class LocalImport:
         with open_file(path) as file:
             self.tally = self._keeper.begin(path)
             self.resumed_at = self.tally.rows
-            kind = SOURCES[self._context.source].column_kind
+            kind = READERS[self._context.source].column_kind
             reader = FileReader(
                 limits_of(self._config), lambda header: kind(header, self._context.mapping), skip=self.tally.rows
             )
@@ -103,7 +103,8 @@ class Stored:
         return _tally_of(known) if known else Tally()
 
     def put(self, waiting: Waiting, before: Tally) -> Added:
-        account = Account("importer", waiting.rows, waiting.dropped, waiting.changed)
+        again = self._context.source == drengr.SOURCE
+        account = Account("importer", waiting.rows, waiting.dropped, waiting.changed, again)
         added = self._store.add_history(
             self._project.id,
             waiting.events,

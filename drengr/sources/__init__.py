@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from drengr.events.event import BadRow, Code, Context, Event, Unreadable, event_of
 from drengr.events.properties import CHANGES
-from drengr.sources import amplitude, amplitude_http, ga4, generic, mixpanel, posthog
+from drengr.sources import amplitude, amplitude_http, drengr, ga4, generic, mixpanel, posthog
 
 MAX_TOLD_KEYS = 10_000  # different dropped keys of a batch that are told
 MAX_TOLD_KEY = 200  # characters
@@ -22,7 +22,8 @@ SOURCES = {
     "ga4": ga4,
     "generic": generic,
 }
-READERS = {**SOURCES, amplitude_http.SOURCE: amplitude_http}  # the acceptor's rows come without a `source`
+# The acceptor's rows come without a `source`; Drengr's own export is taken by the command alone.
+READERS = {**SOURCES, amplitude_http.SOURCE: amplitude_http, drengr.SOURCE: drengr}
 
 
 class BadSource(ValueError):
@@ -99,6 +100,8 @@ def read_batch(rows: Iterable[object], context: Context) -> Mapped:
 
     rows  parsed values of clean text, as drengr.events.jsontext gives them, or Unreadable
     """
+    if context.source == drengr.SOURCE:
+        return _read_again(rows)
     reading_of = READERS[context.source].reading_of
     mapped = Mapped([], [], Counter(), Counter())
     dropped: list[str] = []
@@ -118,6 +121,19 @@ def read_batch(rows: Iterable[object], context: Context) -> Mapped:
         if len(dropped) > _COUNTED_AT_ONCE or (dropped and not context.names_dropped_keys):
             _count_keys(dropped, mapped.dropped_keys, context)
     _count_keys(dropped, mapped.dropped_keys, context)
+    return mapped
+
+
+def _read_again(rows: Iterable[object]) -> Mapped:
+    """The same of rows that were events already."""
+    mapped = Mapped([], [], Counter(), Counter())
+    for position, row in enumerate(rows):
+        try:
+            if not isinstance(row, dict):
+                raise BadRow("unreadable", row.reason if isinstance(row, Unreadable) else "not an object")
+            mapped.events.append(drengr.stored_event(row))
+        except BadRow as bad:
+            mapped.skipped.append(Skipped(position, bad.code, str(bad), bad.event_name))
     return mapped
 
 

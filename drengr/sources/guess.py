@@ -11,7 +11,7 @@ from itertools import islice
 from drengr.events.event import Context
 from drengr.events.jsontext import clean_text
 from drengr.events.times import UNITS
-from drengr.sources import READERS, SOURCES, amplitude_http, generic, read_batch
+from drengr.sources import READERS, amplitude_http, drengr, generic, read_batch
 from drengr.sources.bags import decoded
 
 SAMPLE = 100  # rows that are looked at
@@ -80,6 +80,8 @@ def _other_source(rows: list[Row], context: Context) -> str | None:
         return "the rows are events as SDKs send them live, not an export: POST them to /amplitude-ingest"
     if source is None or source == context.source:
         return None
+    if source == drengr.SOURCE:
+        return "the rows are an export of Drengr itself: import them with the command, drengr import --source drengr"
     return f"the rows are not of source {context.source}; they look like {source}"
 
 
@@ -177,7 +179,7 @@ def _under_other_names(row: Row, names: dict[str, str]) -> Row:
 def _needed(context: Context) -> Sequence[str]:
     """The fields that make an event: name, time, and the ids, of which one is enough."""
     if context.source != generic.SOURCE:
-        return list(SOURCES[context.source].NEEDED)
+        return list(READERS[context.source].NEEDED)
     names = ("event_name_field", "timestamp_field", "user_id_field", "anon_id_field")
     return list(dict.fromkeys(context.mapping[name] for name in names))
 

@@ -1,9 +1,12 @@
 """What one transaction adds to the ledger, counted before it is written (contract 10)."""
 
-from collections.abc import Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from drengr.events.outcomes import CHANGED, DROPPED, REFUSED, REMOVED
+from drengr.events.event import Event
+from drengr.events.outcomes import CHANGED, DROPPED, REFUSED, REMOVED, door_of
+from drengr.events.times import DAY_MS
 from drengr.store.results import Account
 
 COUNTS = (
@@ -35,6 +38,25 @@ class Entries:
             counts[_AT[f"dropped_{reason}"]] += rows
         for how, rows in account.changed.items():
             counts[_AT[f"changed_{how}"]] += rows
+
+    def add_again(
+        self, project_id: int, events: list[Event], account: Account, new: Iterable[tuple[int, int, str]], today: int
+    ) -> None:
+        """Count events that were stored before, each on the UTC day and door that it names, other rows today.
+
+        new  (id, received_at, source) of those that were not here yet
+        """
+        received = Counter((project_id, event.received_at // DAY_MS, door_of(event.source)) for event in events)
+        stored: Counter[Key] = Counter()
+        for number, received_at, source in new:
+            key = project_id, received_at // DAY_MS, door_of(source)
+            stored[key] += 1
+            self.saw(key, number, number, received_at)
+        for key, rows in received.items():
+            self.add(key, Account(key[2], rows), stored[key], rows - stored[key])
+        if account.received > len(events):
+            others = account._replace(received=account.received - len(events))
+            self.add((project_id, today, account.door), others, 0, 0)
 
     def add_named(self, key: Key, counted: Mapping[str, int]) -> None:
         """Count by column, such as {"refused_bad_key": 3}."""

@@ -136,6 +136,8 @@ class Account(NamedTuple):
     received: int  # rows as they came, counted before they were read
     dropped: Mapping[str, int] = {}  # by reason, see events.outcomes.DROPPED
     changed: Mapping[str, int] = {}  # see events.outcomes.CHANGED
+    # Events that were stored before: each counts on the day and door that it names itself, other rows on this day.
+    again: bool = False
 
 
 class LedgerDay(NamedTuple):

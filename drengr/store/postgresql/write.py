@@ -108,15 +108,19 @@ class Addition:
         self.metered = metered
         self.alongside = alongside
 
-    def enter(self, entries: Entries, added: Added, ids: Sequence[int]) -> None:
-        """Into the ledger; `ids` are those of its new rows."""
+    def enter(self, entries: Entries, added: Added, new: Sequence[tuple[int, Event]]) -> None:
+        """Into the ledger; `new` are the events that were not here yet, with their ids."""
         if not (self.events or self.account.received):
+            return
+        if self.account.again:
+            rows = [(number, event.received_at, event.source) for number, event in new]
+            entries.add_again(self.project_id, self.events, self.account, rows, now_ms() // DAY_MS)
             return
         received_at = self.events[0].received_at if self.events else now_ms()
         key = self.project_id, received_at // DAY_MS, self.account.door
         entries.add(key, self.account, *added)
-        if ids:
-            entries.saw(key, ids[0], ids[-1], received_at)
+        if new:
+            entries.saw(key, new[0][0], new[-1][0], received_at)
 
 
 class EventWriter:
@@ -205,7 +209,7 @@ class EventWriter:
         ids = _insert(connection, [(a.project_id, event) for a in additions for event in a.events], codes)
         entries, usage, results, first = Entries(), Counter[tuple[int, int]](), [], 1
         for addition in additions:
-            new = [ids[place] for place in range(first, first + len(addition.events)) if place in ids]
+            new = [(ids[place], event) for place, event in enumerate(addition.events, first) if place in ids]
             first += len(addition.events)
             added = Added(len(new), len(addition.events) - len(new))
             addition.enter(entries, added, new)

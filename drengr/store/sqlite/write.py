@@ -27,6 +27,10 @@ ON CONFLICT (project_id, event_id) WHERE event_id IS NOT NULL DO NOTHING
 """
 # Ids are handed out in order within a transaction, so the last rows are the ones just inserted.
 _JUST_INSERTED = "SELECT project_id, name_id, occurred_at FROM semantic_events WHERE id > last_insert_rowid() - ?"
+_NEW = """
+SELECT e.id, e.received_at, o.source FROM semantic_events AS e JOIN origins AS o ON o.id = e.origin_id
+WHERE e.id > ? AND e.id <= ?
+"""
 _ADD_TO_DAY = """
 INSERT INTO day_totals (project_id, day, name_id, events) VALUES (?, ?, ?, ?)
 ON CONFLICT (project_id, day, name_id) DO UPDATE SET events = events + excluded.events
@@ -143,7 +147,7 @@ class _Addition:
             _meter(connection, Counter({self._usage_day(): inserted}))
         added = Added(inserted, len(rows) - inserted)
         entries = Entries()
-        self._enter(entries, added, _last_id(connection))
+        self._enter(connection, entries, added, _last_id(connection))
         connection.executemany(ledger.ADD, entries.rows())
         return self._ended(connection, added)
 
@@ -163,16 +167,20 @@ class _Addition:
         entries, last_id = Entries(), _last_id(connection) - len(rows)
         for addition in additions:
             last_id += len(addition.events)
-            addition._enter(entries, Added(len(addition.events), 0), last_id)
+            addition._enter(connection, entries, Added(len(addition.events), 0), last_id)
         connection.executemany(ledger.ADD, entries.rows())
         results = [addition._ended(connection, Added(len(addition.events), 0)) for addition in additions]
         for addition in additions:  # only now: had it been undone, the new codes would mean nothing
             addition.learned = learned
         return results
 
-    def _enter(self, entries: Entries, added: Added, last_id: int) -> None:
+    def _enter(self, connection: sqlite3.Connection, entries: Entries, added: Added, last_id: int) -> None:
         """Into the ledger; `last_id` is that of the last row inserted for this write."""
         if not (self.events or self.account.received):
+            return
+        if self.account.again:
+            new = connection.execute(_NEW, (last_id - added.inserted, last_id))
+            entries.add_again(self.project_id, self.events, self.account, new, now_ms() // DAY_MS)
             return
         received_at = self.events[0].received_at if self.events else now_ms()
         key = self.project_id, received_at // DAY_MS, self.account.door

@@ -1,0 +1,170 @@
+"""`drengr export`: everything that a project has, as a file or on standard output (contract 9)."""
+
+import errno
+import os
+import stat
+import sys
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from typing import BinaryIO
+
+import click
+
+from drengr.admin.exports import FORMATS, ExportQuery, csv_head, csv_lines, export_query, ndjson_lines
+from drengr.admin.words import BadSlot
+from drengr.cli.asking import Text, name_meant, tell_near
+from drengr.cli.database import chosen_project, open_store
+from drengr.cli.import_report import told
+from drengr.cli.local_door import LocalDoor
+from drengr.cli.printing import OutputLost, say, shown
+from drengr.cli.times import Time
+from drengr.config import read_config
+from drengr.exporting import exported
+from drengr.log import turn_off
+from drengr.store import Project, Store
+
+_GZIP_LEVEL = 1
+
+Write = Callable[[bytes], object]
+
+
+@click.command("export")
+@click.option("-o", "output", metavar="FILE[.gz]", help="Packed when the name ends so; default: standard output.")
+@click.option("--since", type=Time(), help="7d, 12h, 90m, or an ISO-8601 time; default: no bound.")
+@click.option("--until", type=Time(), help="The same; a date means that whole day.")
+@click.option("--event-name", type=Text(), help="Only this event: as stored, or as people write it.")
+@click.option("--external-id", type=Text(), help="Only the events with this user id.")
+@click.option("--install-id", type=Text(), help="Only the events of this device that have no user id.")
+@click.option("--format", "chosen", type=click.Choice(list(FORMATS)), default=FORMATS[0], show_default=True)
+@click.option("--project", type=Text(), metavar="NAME|ID", help="Default: the only one.")
+def command(
+    output: str | None,
+    since: str | None,
+    until: str | None,
+    event_name: str | None,
+    external_id: str | None,
+    install_id: str | None,
+    chosen: str,
+    project: str | None,
+) -> None:
+    """Take out a project's events.
+
+    NDJSON is the exact form: `drengr import --source drengr` takes it back. FILE gets its name when it is whole. Safe
+    beside a running service; every event that is there at the start is in it once.
+    """
+    given = {"since": since, "until": until, "external_id": external_id, "install_id": install_id, "format": chosen}
+    asked = {name: [value] for name, value in given.items() if value is not None}
+    with open_store(must_exist=True) as store:
+        found = chosen_project(store, project)
+        door = LocalDoor(store, found)
+        if event_name is not None:
+            asked["event_name"] = [name_meant(door, event_name)]
+        try:
+            query, _ = export_query(asked)
+        except BadSlot as bad:
+            raise click.UsageError(f"{shown(bad.message)} ({bad.code})") from bad
+        with _writing(output) as write:
+            events = _export(store, found, query, chosen, write, output)
+        say(f"{events:,} events" + (f" in {shown(output)}" if output else ""), err=True)
+        if event_name is not None and not events:
+            tell_near(door, asked["event_name"][0])
+
+
+def _export(
+    store: Store, project: Project, query: ExportQuery, chosen: str, write: Write, output: str | None
+) -> int:
+    """How many events were written."""
+    lines, events = ndjson_lines, 0
+    if chosen == "csv":
+        lines = csv_lines
+        write(csv_head())
+    last_id = store.last_id()
+    label = shown(os.path.basename(output)) if output else "export"
+    is_on_terminal = output is None and sys.stdout is not None and sys.stdout.isatty()  # no bar between its lines
+    with nullcontext(_tell_nothing) if is_on_terminal else told(label, last_id) as tell:
+        for each in exported(store, project.id, query, last_id):
+            if each.events:
+                write(lines(project.uuid, each.events))
+                events += len(each.events)
+            tell(each.seen_id, events)
+    return events
+
+
+def _tell_nothing(position: int, rows: int) -> None:
+    pass
+
+
+@contextmanager
+def _writing(output: str | None) -> Iterator[Write]:
+    """Writes to the file, which gets its name at the end, or to standard output. Raises ClickException."""
+    try:
+        if output in (None, "-"):
+            with _standard_output() as file:
+                yield file.write
+        else:
+            assert output is not None
+            with _file(os.path.realpath(output)) as file, _packing(file, output.endswith(".gz")) as write:
+                yield write
+    except BrokenPipeError:
+        raise OutputLost("Whoever reads the output has left; the export is not whole.") from None
+    except OSError as error:
+        where = "The output" if output is None else shown(output)
+        raise OutputLost(f"{where} could not be written: {error.strerror or error}. The export is not whole.") from None
+
+
+@contextmanager
+def _standard_output() -> Iterator[BinaryIO]:
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "it is closed")
+    try:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    except OSError:
+        turn_off(sys.stdout)
+        raise
+
+
+@contextmanager
+def _packing(file: BinaryIO, packs: bool) -> Iterator[Write]:
+    if not packs:
+        yield file.write
+        return
+    packer = zlib.compressobj(_GZIP_LEVEL, wbits=31)
+    yield lambda data: file.write(packer.compress(data))
+    file.write(packer.flush())
+
+
+@contextmanager
+def _file(path: str) -> Iterator[BinaryIO]:
+    """A file for its owner alone, under another name until it is whole and on the disk."""
+    with suppress(FileNotFoundError):
+        mode = os.stat(path).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        if not stat.S_ISREG(mode):  # /dev/null, a named pipe: nothing may take their place
+            with open(path, "wb") as file:
+                yield file
+            return
+    _refuse_the_database(path)
+    part = f"{path}.part-{os.getpid()}"
+    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            if os.geteuid() == 0:  # what root makes belongs to the folder's owner
+                owner = os.stat(os.path.dirname(path))
+                os.fchown(descriptor, owner.st_uid, owner.st_gid)
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        os.replace(part, path)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(part)
+        raise
+
+
+def _refuse_the_database(path: str) -> None:
+    location = read_config()["DRENGR_DATABASE"]
+    if "://" not in location and path in (os.path.realpath(location) + end for end in ("", "-wal", "-shm", "-queue")):
+        raise click.UsageError(f"{shown(path)} is the database itself, not a place for its export.")
