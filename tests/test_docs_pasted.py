@@ -114,7 +114,7 @@ def test_the_curls_for_whole_files_import(service, text):
 def test_the_curls_of_the_owner_s_data_take_everything_out(service):
     exports, *_ = blocks(section("Admin events", "docs/api.md"), "sh")
     page = "docs/the-owners-data.md"
-    (everything,) = blocks(section("Take everything out", page), "sh")
+    _, everything, _ = blocks(section("Take everything out", page), "sh")
     (as_amplitude,) = blocks(section("Scripts written for Amplitude's Export API", page), "sh")
     row = {"event_type": "e", "user_id": "taken out", "event_time": "2026-06-01 00:00:00", "$insert_id": "taken out"}
     batch = json.dumps({"source": "amplitude", "events": [row]})
