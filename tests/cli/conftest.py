@@ -7,7 +7,7 @@ from drengr.cli import main
 
 
 @pytest.fixture
-def drengr(tmp_path):
-    """drengr("project", "list") → click's result, on a file of its own."""
-    runner = CliRunner(env={"DRENGR_DATABASE": str(tmp_path / "events.db")})
+def drengr(location, tmp_path):
+    """drengr("project", "list") → click's result, on a database of its own."""
+    runner = CliRunner(env={"DRENGR_DATABASE": location, "DRENGR_FOLDER": str(tmp_path)})
     return lambda *words, **env: runner.invoke(main, words, env=env)

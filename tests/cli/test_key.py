@@ -8,6 +8,8 @@ import pytest
 
 from tests.service import Service
 
+pytestmark = pytest.mark.both_stores
+
 
 @pytest.fixture
 def shop(drengr):

@@ -10,6 +10,8 @@ import pytest
 
 from drengr.cli import main
 
+pytestmark = pytest.mark.both_stores
+
 
 def commands(group: click.Group, words: tuple[str, ...] = ()) -> list[tuple[str, ...]]:
     found = [words]
@@ -60,6 +62,7 @@ def test_an_empty_list_says_how_to_make_one(drengr):
     assert json.loads(drengr("project", "list", "--json").stdout) == []
 
 
+@pytest.mark.sqlite
 @pytest.mark.parametrize(
     "words",
     [("project", "list"), ("key", "list"), ("key", "create", "shop", "--kind", "secret"), ("key", "revoke", "1")],
@@ -116,6 +119,7 @@ def test_what_an_operator_can_mend_is_one_sentence(drengr, env, words):
     assert words in result.output and len(result.output.strip().splitlines()) == 1
 
 
+@pytest.mark.sqlite
 def test_a_database_that_stays_locked_is_one_sentence(drengr, tmp_path, monkeypatch):
     monkeypatch.setattr("drengr.store.sqlite.group_commit.LONGEST_WAIT_S", 0.2)
     drengr("project", "create", "first")
