@@ -26,13 +26,16 @@ _WILL_PASS = (
     ("recovery", "PostgreSQL is recovering from a crash."),
     ("read-only", "PostgreSQL is read-only."),
 )
-_IN_WORDS: dict[type[psycopg.Error], StoreError] = {
-    errors.ReadOnlySqlTransaction: Unreachable(
-        "PostgreSQL is read-only: a standby, or frozen by default_transaction_read_only.", "the database is read-only"
+_IN_WORDS: dict[type[psycopg.Error], tuple[type[Unreachable] | type[DatabaseError], str, str]] = {
+    errors.ReadOnlySqlTransaction: (
+        Unreachable,
+        "PostgreSQL is read-only: a standby, or frozen by default_transaction_read_only.",
+        "the database is read-only",
     ),
-    errors.DiskFull: Unreachable("PostgreSQL's disk is full.", "the database's disk is full"),
-    errors.TooManyConnections: Unreachable("PostgreSQL has no connection left.", "the database is busy"),
-    errors.InsufficientPrivilege: DatabaseError(
+    errors.DiskFull: (Unreachable, "PostgreSQL's disk is full.", "the database's disk is full"),
+    errors.TooManyConnections: (Unreachable, "PostgreSQL has no connection left.", "the database is busy"),
+    errors.InsufficientPrivilege: (
+        DatabaseError,
         "The role lacks a right on Drengr's tables; the GRANT lines are in docs/postgresql.md.",
         "the database refuses the service a right that it needs",
     ),
@@ -59,9 +62,9 @@ def as_store_error(error: psycopg.Error) -> StoreError:
     """What a statement met."""
     if isinstance(error, _BUSY):
         return Busy("the database did not answer in time")
-    for kind, in_words in _IN_WORDS.items():
+    for kind, (raised, sentence, public) in _IN_WORDS.items():
         if isinstance(error, kind):
-            return in_words
+            return raised(sentence, public)
     if error.sqlstate is None or error.sqlstate[:2] in ("08", "57", "53"):
         return Unreachable(f"PostgreSQL broke the connection ({_name(error)}).")
     if isinstance(error, errors.UndefinedTable | errors.UndefinedColumn):  # their text names nothing but tables
