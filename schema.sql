@@ -38,10 +38,12 @@ CREATE TABLE api_keys (
   id         INTEGER PRIMARY KEY AUTOINCREMENT,
   project_id INTEGER NOT NULL REFERENCES projects (id),
   kind       TEXT    NOT NULL CHECK (kind IN ('publishable', 'secret')),
-  key_hash   BLOB    NOT NULL UNIQUE CHECK (length(key_hash) = 32), -- sha256; no key itself is stored
+  key_hash   BLOB    NOT NULL UNIQUE CHECK (length(key_hash) = 32), -- sha256
   hint       TEXT    NOT NULL,                                      -- its first characters, for lists
   created_at INTEGER NOT NULL,                                      -- epoch ms
-  revoked_at INTEGER                                                -- epoch ms, null while it is good
+  revoked_at INTEGER,      -- epoch ms; it opens nothing from then on. Ahead of now: rotated. Null: good
+  last_used_at INTEGER,    -- epoch ms, start of the hour; null: never, or before this was kept
+  key_text   TEXT CHECK (key_text IS NULL OR kind = 'publishable') -- in full; null: secret, or made before this was kept
 ) STRICT;
 
 -- Words that repeat in every event, stored once. -----------------------------------------------------------------------

@@ -135,7 +135,7 @@ def test_an_origin_is_stored_once(plain):
 # --- what the file itself refuses ------------------------------------------------------------------------------------
 
 PROJECT = "INSERT INTO projects VALUES (1, '00000000-0000-4000-8000-000000000001', 'shop', 1)"
-KEY = "INSERT INTO api_keys VALUES (1, 1, 'secret', zeroblob(32), 'hint', 1, NULL)"
+KEY = "INSERT INTO api_keys VALUES (1, 1, 'secret', zeroblob(32), 'hint', 1, NULL, NULL, NULL)"
 NAME = "INSERT INTO event_names VALUES (1, 1, 'e')"
 ORIGIN = "INSERT INTO origins VALUES (1, 'admin', NULL)"
 EVENT = "INSERT INTO semantic_events VALUES (1, 1, 'a', 1, 1, 'd', 'u', 5, 1, 2, '{}', '{}', NULL)"
@@ -146,6 +146,7 @@ REFUSED = {
     "a key of an unknown kind": KEY.replace("secret", "master").replace("(1, 1", "(2, 1"),
     "a key that is no hash": KEY.replace("zeroblob(32)", "zeroblob(31)").replace("(1, 1", "(2, 1"),
     "a key as text": KEY.replace("zeroblob(32)", "'drengr_sk_x'").replace("(1, 1", "(2, 1"),
+    "a secret key in clear": KEY.replace("NULL)", "'drengr_sk_x')").replace("(1, 1", "(2, 1").replace("zero", "random"),
     "a key of no project": KEY.replace("(1, 1", "(2, 9").replace("zeroblob(32)", "randomblob(32)"),
     "an origin without a source": ORIGIN.replace("admin", "").replace("(1,", "(2,"),
     "an event of no project": EVENT.replace("(1, 1, 'a'", "(2, 9, 'b'"),
@@ -265,7 +266,7 @@ def first_version(tmp_path) -> Path:
     path = tmp_path / "first.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript("PRAGMA journal_mode = wal;" + FIRST.read_text())
-        for statement in (PROJECT, KEY, NAME, ORIGIN, EVENT):
+        for statement in (PROJECT, KEY.replace(", NULL, NULL)", ")"), NAME, ORIGIN, EVENT):
             connection.execute(statement)
         connection.execute("CREATE TABLE schema_migration (id INTEGER PRIMARY KEY, name TEXT UNIQUE, applied TEXT)")
         connection.execute("INSERT INTO schema_migration VALUES (1, '0001_initial', '2026-11-01 00:00:00')")
@@ -278,6 +279,7 @@ def shape(connection) -> dict[str, list]:
     found = {}
     for kind, name, table, sql in definitions(connection):
         bare = re.sub(r"--[^\n]*", "", sql or "").replace('"', "")
+        bare = re.sub(r"\s+(?=[,)])", "", bare)  # an added column's comma comes after a line break
         found[name] = [kind, table, re.sub(r"\s+", " ", bare).strip(" ;")]
         if kind == "table":
             for pragma in ("table_xinfo", "foreign_key_list", "index_list"):
@@ -292,6 +294,7 @@ def test_a_migrated_file_is_the_same_as_a_new_one(first_version, plain):
         assert migrated.execute("PRAGMA foreign_key_check").fetchall() == []
         assert migrated.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         assert migrated.execute("SELECT id, event_name, event_id FROM events").fetchall() == [(1, "e", "a")]
+        assert migrated.execute("SELECT key_text, last_used_at FROM api_keys").fetchall() == [(None, None)]
         assert migrated.execute("SELECT length(database_id) FROM identity").fetchall() == [(32,)]
 
 

@@ -47,9 +47,12 @@ def _project() -> Project:
     """The project of both keys of the Authorization header. Raises ApiError 401."""
     shown = request.authorization
     if shown is not None and shown.type == "basic":
-        store = service().store
+        here = service()
+        store = here.store
         ours = store.project_of_key(shown.username, "publishable")
         if ours is not None and ours == store.project_of_key(shown.password, "secret"):
+            for key in (shown.username, shown.password):
+                here.outcomes.key_used(str(key))
             return ours
     # No WWW-Authenticate: a browser would ask for a password.
     raise ApiError(401, "the publishable key and the secret key of one project are needed: Basic KEY:SECRET")

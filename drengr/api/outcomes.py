@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 from drengr.api.measures import Measures
-from drengr.events.times import DAY_MS
+from drengr.events.times import DAY_MS, HOUR_MS
 from drengr.log import shown
 from drengr.store import NO_PROJECT, Account, Problem, Project, Store, StoreError
 
@@ -23,6 +23,7 @@ log = logging.getLogger("drengr.outcomes")
 SECRET_KEY = "secret_key"  # a problem of its own: a secret key came to the acceptor, so it sits in an app
 _FLUSH_S = 1.0
 _LOG_AGAIN_S = 60.0
+_USES_AGAIN_S = 60.0  # a file that cannot be written, such as a standby's, is not asked every second
 _MOST_PROBLEMS = 1000  # held until the next flush; the oldest go first
 _MOST_LOGGED = 10_000
 _MOST_TEXT = 64
@@ -79,6 +80,9 @@ class Outcomes:
         self._flushing = threading.Lock()
         self._counts: dict[tuple[int, int, str], Counter[str]] = {}
         self._problems: OrderedDict[_Seen, list[int]] = OrderedDict()  # count, first_at, last_at
+        self._uses: dict[str, int] = {}  # by key, epoch ms, not yet in the file
+        self._uses_due = 0.0  # monotonic
+        self._used_hours: dict[str, int] = {}  # by key, the last hour that went into the file or waits for it
         self._unlogged: Counter[tuple[str, str, str]] = Counter()  # by project, door, reason
         self._logged_at: dict[tuple[str, str, str], float] = {}
         self._wake = threading.Event()
@@ -115,12 +119,22 @@ class Outcomes:
             self._note(project, "acceptor", SECRET_KEY, "", sdk, "", 1)
         self._go_on()
 
+    def key_used(self, key: str) -> None:
+        """A good key was shown. One write an hour, key and process: `drengr key list` tells the hour."""
+        now = self._now_ms()
+        if self._used_hours.get(key) != now // HOUR_MS:
+            with self._lock:
+                self._used_hours[key] = now // HOUR_MS
+                self._uses[key] = now
+            self._go_on()
+
     def flush(self) -> None:
         """Into the ledger what was counted, into the log what is new; what cannot be written waits."""
         with self._flushing:
             with self._lock:
                 counts, problems, self._counts, self._problems = self._counts, self._problems, {}, OrderedDict()
             self._say()
+            self._flush_uses()
             if not (counts or problems):
                 return
             found = [
@@ -139,6 +153,18 @@ class Outcomes:
             self._wake.set()
             thread.join(timeout=5)
         self.flush()
+
+    def _flush_uses(self) -> None:
+        if not self._uses or time.monotonic() < self._uses_due:
+            return
+        with self._lock:
+            uses, self._uses = self._uses, {}
+        try:
+            self._store.note_uses(uses)
+        except StoreError:
+            self._uses_due = time.monotonic() + _USES_AGAIN_S
+            with self._lock:
+                self._uses = uses | self._uses
 
     def _count(self, project_id: int, door: str) -> Counter[str]:
         return self._counts.setdefault((project_id, self._now_ms() // DAY_MS, door), Counter())

@@ -55,8 +55,10 @@ def service() -> Service:
 
 
 def shows_key(key: object, project: Project | None) -> None:
-    """Remember which key this request shows, and what project it opens, for the ledger."""
+    """Remember which key this request shows, and what project it opens, for the ledger and the list of keys."""
     g.shown_key, g.project = key, project
+    if project is not None and isinstance(key, str):
+        service().outcomes.key_used(key)
 
 
 def tell_refusal(door: str, reason: str) -> None:

@@ -1,19 +1,23 @@
-"""`drengr key …`: make, list and revoke keys (contract 7)."""
+"""`drengr key …`: make, list, rotate and revoke keys (contract 7, 9)."""
 
 import json
+import time
 from datetime import UTC, datetime
 
 import click
 
 from drengr.cli.database import chosen_project, open_store
 from drengr.cli.printing import answer, check_output, say, show_once, shown
+from drengr.cli.times import Span
 from drengr.keys import KINDS
-from drengr.store import Key
+from drengr.store import Key, Store, StoreError
+
+_DAY_MS = 86_400_000
 
 
 @click.group("key")
 def group() -> None:
-    """Make, list and revoke keys."""
+    """Make, list, rotate and revoke keys."""
 
 
 @group.command()
@@ -23,7 +27,7 @@ def group() -> None:
 def create(project: str, kind: str, as_json: bool) -> None:
     """Make a key of a project.
 
-    PROJECT is its name or id. Prints the key; it is never shown again.
+    PROJECT is its name or id. Prints the key; a secret one is never shown again.
     """
     check_output()
     with open_store(must_exist=True) as store:
@@ -41,7 +45,7 @@ def create(project: str, kind: str, as_json: bool) -> None:
 def list_keys(project: str | None, as_json: bool) -> None:
     """List keys.
 
-    Id, project, kind, first characters, when made, when revoked.
+    Id, project, kind, the key (of secret ones the first characters), when made, when last used, until when good.
     """
     with open_store(must_exist=True) as store:
         keys = store.all_keys(None if project is None else chosen_project(store, project))
@@ -54,22 +58,102 @@ def list_keys(project: str | None, as_json: bool) -> None:
 
 @group.command()
 @click.argument("key")
+@click.option(
+    "--grace",
+    type=Span(),
+    metavar="TIME",
+    help="How long the old key stays good: 90s, 30m, 24h, 7d; 0: not at all. Default of a secret key: 24h.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def rotate(key: str, grace: int | None, as_json: bool) -> None:
+    """Make a new key in the place of an old one.
+
+    KEY is the id that `drengr key list` shows, or the key itself. Prints the new key; the old one stays good for the
+    time of --grace, or until it is revoked.
+    """
+    check_output()
+    with open_store(must_exist=True) as store:
+        old = _good_key(store, key)
+        if old.revoked_at is not None:
+            raise click.UsageError(
+                f"Key {old.id} was rotated already and is good until {_moment(old.revoked_at)};"
+                f" to end it now: drengr key revoke {old.id}"
+            )
+        if grace is None and old.kind == "publishable":
+            raise click.UsageError(
+                "Say with --grace how long the old publishable key stays good: apps in the field keep it for months,"
+                " and what they send with a revoked one is lost. It was last used: " + _last_used(old)
+            )
+        new = store.make_key(store.find_project(old.project), old.kind)
+        end = time.time_ns() // 1_000_000 + (_DAY_MS if grace is None else grace)
+        told = {f"{old.kind}_key": new, "old_key": old.id, "good_until": end, "last_used_at": old.last_used_at}
+        show_once(
+            json.dumps(told) if as_json else new,
+            lambda: store.revoke_key(new),
+            "The new key was revoked, because nobody saw it; the old one is as it was.",
+        )
+        try:
+            store.revoke_key(str(old.id), end)
+        except StoreError as error:
+            raise click.ClickException(
+                f"{error}. The new key is good, but the old one too, without an end: drengr key revoke {old.id}"
+            ) from error
+    until = "stopped" if grace == 0 else f"is good until {_moment(end)}"
+    say(f"The old key, {old.id}, {until}; it was last used: {_last_used(old)}", err=True)
+
+
+@group.command()
+@click.argument("key")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def revoke(key: str, as_json: bool) -> None:
     """Revoke a key; it stops at once.
 
-    KEY is the id that `drengr key list` shows, or the key itself.
+    KEY is the id that `drengr key list` shows, or the key itself. Tells when it was last used.
     """
     with open_store(must_exist=True) as store:
-        if not store.revoke_key(key):
-            raise click.UsageError("No good key has this id or text; see `drengr key list`.")
-    say(json.dumps({"revoked": True}) if as_json else "revoked")
+        old = _good_key(store, key)
+        if not store.revoke_key(str(old.id)):
+            raise _no_good_key()
+    as_object = {"revoked": True, "last_used_at": old.last_used_at}
+    say(json.dumps(as_object) if as_json else f"revoked; last used: {_last_used(old)}")
+
+
+def _good_key(store: Store, key_or_id: str) -> Key:
+    key = store.find_key(key_or_id)
+    if key is None or _is_over(key):
+        raise _no_good_key()
+    return key
+
+
+def _no_good_key() -> click.UsageError:
+    return click.UsageError("No good key has this id or text; see `drengr key list`.")
+
+
+def _is_over(key: Key) -> bool:
+    return key.revoked_at is not None and key.revoked_at <= time.time_ns() // 1_000_000
 
 
 def _line(key: Key) -> str:
-    end = f"revoked {_day(key.revoked_at)}" if key.revoked_at else "good"
-    return f"{key.id:4}  {shown(key.project):20}  {key.kind:11}  {key.hint}  {_day(key.created_at)}  {end}"
+    text = key.key or key.hint
+    return (
+        f"{key.id:4}  {shown(key.project):20}  {key.kind:11}  {text:42}  made {_day(key.created_at)}"
+        f"  used {_last_used(key)}  {_end(key)}"
+    )
+
+
+def _end(key: Key) -> str:
+    if key.revoked_at is None:
+        return "good"
+    return f"revoked {_day(key.revoked_at)}" if _is_over(key) else f"good until {_moment(key.revoked_at)}"
+
+
+def _last_used(key: Key) -> str:
+    return "never" if key.last_used_at is None else _day(key.last_used_at)
 
 
 def _day(epoch_ms: int) -> str:
     return f"{datetime.fromtimestamp(epoch_ms / 1000, UTC):%Y-%m-%d %H:%M}Z"
+
+
+def _moment(epoch_ms: int) -> str:
+    return f"{datetime.fromtimestamp(epoch_ms / 1000, UTC):%Y-%m-%d %H:%M:%S}Z"

@@ -68,13 +68,21 @@ class Store(Protocol):
         """A new key of the project, in full. kind: "publishable" | "secret"."""
 
     def all_keys(self, project: Project | None = None) -> list[Key]:
-        """Every key, or those of one project, oldest first, without the keys themselves."""
+        """Every key, or those of one project, oldest first; secret ones without the keys themselves."""
 
-    def revoke_key(self, key_or_id: str) -> bool:
-        """Revoke the key that has this id, or is this key; False when there is none that is still good."""
+    def find_key(self, key_or_id: str) -> Key | None:
+        """The key that has this id, or is this key, good or not."""
+
+    def revoke_key(self, key_or_id: str, at_ms: int | None = None) -> bool:
+        """The key that has this id, or is this key, opens nothing from that moment on; without one, from now on. False
+        when there is none that is good until then.
+        """
+
+    def note_uses(self, uses: Mapping[str, int]) -> None:
+        """When keys were used, epoch ms by key; kept to the hour."""
 
     def project_of_key(self, key: object, kind: str) -> Project | None:
-        """The project that the key opens; None when it is unknown, revoked, of the other kind, or no text."""
+        """The project that the key opens; None when it is unknown, revoked by now, of the other kind, or no text."""
 
     def owner_of_key(self, key: object) -> tuple[Project, str] | None:
         """(the project, the kind) of a key that was ever made, revoked ones too; None for any other."""

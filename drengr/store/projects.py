@@ -1,9 +1,11 @@
-"""Projects and their keys (contract 1). Every look-up asks the file, so a revoked key stops at once in every worker."""
+"""Projects and their keys (contract 1, 9). Every look-up asks the file, so a key stops at once in every worker."""
 
 import hmac
+from collections.abc import Mapping
 from uuid import uuid4
 
 from drengr.events.jsontext import clean_text
+from drengr.events.times import HOUR_MS
 from drengr.keys import KINDS, key_hash, key_hint, new_key
 from drengr.store.clock import now_ms
 from drengr.store.errors import UnknownProject
@@ -11,6 +13,11 @@ from drengr.store.results import Key, NewProject, Project
 from drengr.store.sql import Reader, Statements, Writer
 
 MAX_PROJECT_NAME = 100
+STILL_GOOD = "(k.revoked_at IS NULL OR k.revoked_at > ?)"  # ?: now, epoch ms
+_KEYS = """
+SELECT k.id, p.name, k.kind, k.hint, k.key_text, k.created_at, k.last_used_at, k.revoked_at
+FROM api_keys AS k JOIN projects AS p ON p.id = k.project_id
+"""
 
 
 def make_project(commits: Writer, name: str) -> NewProject:
@@ -41,12 +48,31 @@ def make_key(commits: Writer, project: Project, kind: str) -> str:
     return commits.run(lambda connection: _insert_key(connection, project.id, kind))
 
 
-def revoke_key(commits: Writer, key_or_id: str) -> bool:
-    """Revoke the key that has this id, or is this key; False when there is none that is still good."""
-    is_id = key_or_id.isdecimal() and len(key_or_id) < 19  # the databases' integers end there
-    column, value = ("id", int(key_or_id)) if is_id else ("key_hash", key_hash(key_or_id))
-    statement = f"UPDATE api_keys SET revoked_at = ? WHERE {column} = ? AND revoked_at IS NULL"
-    return commits.run(lambda connection: bool(connection.execute(statement, (now_ms(), value)).rowcount > 0))
+def find_key(database: Reader, key_or_id: str) -> Key | None:
+    """The key that has this id, or is this key, good or not."""
+    column, value = _named(key_or_id)
+    found = database.read(f"{_KEYS} WHERE k.{column} = ?", (value,))
+    return Key(*found[0]) if found else None
+
+
+def revoke_key(commits: Writer, key_or_id: str, at_ms: int | None = None) -> bool:
+    """The key that has this id, or is this key, opens nothing from that moment on; without one, from now on.
+
+    False when there is none that is good until then.
+    """
+    column, value = _named(key_or_id)
+    end = now_ms() if at_ms is None else at_ms
+    statement = f"UPDATE api_keys AS k SET revoked_at = ? WHERE k.{column} = ? AND {STILL_GOOD}"
+    return commits.run(lambda connection: bool(connection.execute(statement, (end, value, end)).rowcount > 0))
+
+
+def note_uses(commits: Writer, uses: Mapping[str, int]) -> None:
+    """When keys were used, epoch ms by key; kept to the hour, and not written when another did it already."""
+    rows = [(at_ms - at_ms % HOUR_MS, key_hash(key)) for key, at_ms in uses.items()]
+    statement = "UPDATE api_keys SET last_used_at = ? WHERE key_hash = ? AND coalesce(last_used_at, 0) < ?"
+    commits.run(
+        lambda connection: connection.executemany(statement, sorted((hour, digest, hour) for hour, digest in rows))
+    )
 
 
 def project_of_key(database: Reader, key: object, kind: str) -> Project | None:
@@ -59,8 +85,8 @@ def project_of_key(database: Reader, key: object, kind: str) -> Project | None:
     digest = key_hash(key)
     found = database.read(
         "SELECT k.key_hash, p.id, p.uuid, p.name FROM api_keys AS k JOIN projects AS p ON p.id = k.project_id"
-        " WHERE k.key_hash = ? AND k.kind = ? AND k.revoked_at IS NULL",
-        (digest, kind),
+        f" WHERE k.key_hash = ? AND k.kind = ? AND {STILL_GOOD}",
+        (digest, kind, now_ms()),
     )
     return Project(*found[0][1:]) if found and hmac.compare_digest(found[0][0], digest) else None
 
@@ -97,12 +123,8 @@ def find_project(database: Reader, name_or_uuid: str | None) -> Project:
 
 
 def all_keys(database: Reader, project: Project | None = None) -> list[Key]:
-    """Every key, or those of one project, oldest first, without the keys themselves."""
-    rows = database.read(
-        "SELECT k.id, p.name, k.kind, k.hint, k.created_at, k.revoked_at"
-        " FROM api_keys AS k JOIN projects AS p ON p.id = k.project_id WHERE coalesce(p.id = ?, true) ORDER BY k.id",
-        (project and project.id,),
-    )
+    """Every key, or those of one project, oldest first; secret ones without the keys themselves."""
+    rows = database.read(f"{_KEYS} WHERE coalesce(p.id = ?, true) ORDER BY k.id", (project and project.id,))
     return [Key(*row) for row in rows]
 
 
@@ -121,7 +143,13 @@ def _insert_project(connection: Statements, name: str) -> NewProject | None:
 def _insert_key(connection: Statements, project_id: int, kind: str) -> str:
     key = new_key(kind)
     connection.execute(
-        "INSERT INTO api_keys (project_id, kind, key_hash, hint, created_at) VALUES (?, ?, ?, ?, ?)",
-        (project_id, kind, key_hash(key), key_hint(key), now_ms()),
+        "INSERT INTO api_keys (project_id, kind, key_hash, hint, created_at, key_text) VALUES (?, ?, ?, ?, ?, ?)",
+        (project_id, kind, key_hash(key), key_hint(key), now_ms(), key if kind == "publishable" else None),
     )
     return key
+
+
+def _named(key_or_id: str) -> tuple[str, int | bytes]:
+    """The column by which a key is found, and its value."""
+    is_id = key_or_id.isdecimal() and len(key_or_id) < 19  # the databases' integers end there
+    return ("id", int(key_or_id)) if is_id else ("key_hash", key_hash(key_or_id))

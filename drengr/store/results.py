@@ -55,8 +55,10 @@ class Key(NamedTuple):
     project: str
     kind: str
     hint: str
+    key: str | None  # in full, of publishable keys that are not too old
     created_at: int  # epoch ms
-    revoked_at: int | None  # epoch ms
+    last_used_at: int | None  # epoch ms, start of the hour; None: never
+    revoked_at: int | None  # epoch ms; ahead of now: it was rotated and is good until then
 
 
 class Added(NamedTuple):

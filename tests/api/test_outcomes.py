@@ -6,7 +6,7 @@ import pytest
 
 from drengr.api.outcomes import key_hint, sdk_of
 from drengr.api.service import EXTENSION
-from drengr.events.times import DAY_MS
+from drengr.events.times import DAY_MS, HOUR_MS
 from drengr.store import NO_PROJECT, StoreError
 from tests.conftest import NOW_MS
 
@@ -148,3 +148,36 @@ def test_what_an_sdk_calls_itself_is_cut_to_plain_characters(text):
     assert set(name + version) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._+@/-")
     assert len(name) + len(version) <= 64
     assert key_hint(text) == key_hint(text)[:12]
+
+
+def test_the_use_of_a_key_is_written_once_an_hour(client, tenant, store, outcomes, clock, monkeypatch):
+    written = []
+    monkeypatch.setattr(store, "note_uses", written.append)
+    for _ in range(3):
+        send(client, tenant.publishable_key)
+        client.get(f"/admin/projects/{tenant.project_id}/events", headers=tenant.bearer)
+        send(client, "drengr_pk_unknown")
+        outcomes.flush()
+    assert [key for uses in written for key in uses] == [tenant.publishable_key, tenant.secret_key]
+    clock.now_ms += HOUR_MS
+    send(client, tenant.publishable_key)
+    outcomes.flush()
+    assert written[-1] == {tenant.publishable_key: clock.now_ms}
+
+
+def test_a_use_that_cannot_be_written_waits_a_minute(client, tenant, store, outcomes, monkeypatch):
+    tries = []
+
+    def refuse(uses):
+        tries.append(uses)
+        raise StoreError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "note_uses", refuse)
+        send(client, tenant.publishable_key)
+        for _ in range(3):
+            outcomes.flush()
+    assert len(tries) == 1
+    monkeypatch.setattr(outcomes, "_uses_due", 0.0)
+    outcomes.flush()
+    assert store.find_key(tenant.publishable_key).last_used_at == NOW_MS - NOW_MS % HOUR_MS

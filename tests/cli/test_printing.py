@@ -91,6 +91,17 @@ def test_no_key_is_left_that_nobody_saw(shell, output):
 
 @NEEDS_FULL
 @pytest.mark.parametrize("output", ["> /dev/full", ">&-"])
+@pytest.mark.parametrize("key_id", [1, 2])
+def test_a_key_whose_successor_nobody_saw_is_as_it_was(shell, output, key_id):
+    shell("drengr project create shop")
+    seen = good_keys(shell)
+    refused = shell(f"drengr key rotate {key_id} --grace 0 {output}")
+    assert refused.returncode == 1 and refused.stderr.count("\n") == 1 and "utput" in refused.stderr
+    assert good_keys(shell) == seen and len(seen) == 2
+
+
+@NEEDS_FULL
+@pytest.mark.parametrize("output", ["> /dev/full", ">&-"])
 def test_no_project_is_left_with_keys_that_nobody_saw(shell, output):
     shell("drengr project create first")
     seen = good_keys(shell)

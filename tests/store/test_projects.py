@@ -4,8 +4,9 @@ from uuid import UUID
 
 import pytest
 
+from drengr.events.times import HOUR_MS
 from drengr.keys import key_hash
-from drengr.store import UnknownProject, open_store
+from drengr.store import UnknownProject, clock, open_store
 
 pytestmark = pytest.mark.both_stores
 
@@ -49,12 +50,12 @@ def test_what_is_no_key_opens_nothing(store, key):
 
 
 @pytest.mark.sqlite
-def test_only_the_hash_of_a_key_is_stored(store):
+def test_only_the_hash_of_a_secret_key_is_stored(store):
     made = store.make_project("shop")
     hashes = [row[0] for row in store.database.read("SELECT key_hash FROM api_keys ORDER BY id")]
     assert hashes == [key_hash(made.publishable_key), key_hash(made.secret_key)]
     dumped = "\n".join(store.database.writing_connection().iterdump())
-    assert made.publishable_key not in dumped and made.secret_key not in dumped
+    assert made.publishable_key in dumped and made.secret_key not in dumped
 
 
 def test_a_revoked_key_stops_at_once_in_every_open_store(store, location):
@@ -77,6 +78,54 @@ def test_a_key_is_revoked_by_the_id_of_the_list(store):
     assert store.revoke_key(str(second.id)) is True
     assert [key.revoked_at is None for key in store.all_keys()] == [True, False]
     assert first.id != second.id
+
+
+def openings(store, made) -> list[bool]:
+    """Whether each look-up lets the project's two keys in."""
+    return [
+        store.sender(made.publishable_key, clock.now_ms())[0] is not None,
+        store.project_of_key(made.publishable_key, "publishable") is not None,
+        store.project_of_key(made.secret_key, "secret") is not None,
+    ]
+
+
+def test_a_key_with_an_end_is_good_until_then_for_every_look_up(store, monkeypatch):
+    made = store.make_project("shop")
+    now = clock.now_ms()
+    end = now + 60_000
+    for key in (made.publishable_key, made.secret_key):
+        assert store.revoke_key(key, end) is True
+    for moment, is_good in ((now, True), (end - 1, True), (end, False), (end + 1, False)):
+        monkeypatch.setattr(clock, "now_ms", lambda moment=moment: moment)
+        monkeypatch.setattr("drengr.store.projects.now_ms", clock.now_ms)
+        assert openings(store, made) == [is_good] * 3
+    assert store.owner_of_key(made.secret_key)[1] == "secret"
+
+
+def test_an_end_can_come_sooner_but_never_later(store):
+    made = store.make_project("shop")
+    now = clock.now_ms()
+    assert [store.revoke_key("2", now + ahead) for ahead in (60_000, 90_000, 30_000)] == [True, False, True]
+    assert store.find_key("2").revoked_at == now + 30_000
+    assert store.revoke_key(made.secret_key) is True
+    assert store.project_of_key(made.secret_key, "secret") is None
+    assert store.revoke_key("2", now + 30_000) is False
+
+
+def test_a_publishable_key_is_listed_in_full_and_a_secret_one_by_its_first_characters(store):
+    made = store.make_project("shop")
+    publishable, secret = store.all_keys()
+    assert publishable.key == made.publishable_key and secret.key is None
+    assert store.find_key(made.secret_key) == store.find_key(str(secret.id)) == secret
+    assert store.find_key("99") is None and store.find_key("drengr_sk_unknown") is None
+
+
+def test_the_last_use_is_kept_to_the_hour_and_never_goes_back(store):
+    made = store.make_project("shop")
+    assert [key.last_used_at for key in store.all_keys()] == [None, None]
+    store.note_uses({made.publishable_key: 5 * HOUR_MS + 17, "drengr_pk_unknown": 6 * HOUR_MS})
+    store.note_uses({made.publishable_key: 4 * HOUR_MS})
+    assert [key.last_used_at for key in store.all_keys()] == [5 * HOUR_MS, None]
 
 
 @pytest.mark.parametrize(

@@ -7,15 +7,16 @@ import psycopg
 from drengr.events.times import DAY_MS
 from drengr.keys import key_hash
 from drengr.log import faults
+from drengr.store import clock
 from drengr.store.postgresql.database import Database
-from drengr.store.projects import project_of_key
+from drengr.store.projects import STILL_GOOD, project_of_key
 from drengr.store.results import Project
 
-_SENDER = """
+_SENDER = f"""
 SELECT k.key_hash, p.id, p.uuid, p.name,
   (SELECT coalesce(sum(u.events), 0)::bigint FROM live_usage AS u WHERE u.project_id = p.id AND u.day = ?)
 FROM api_keys AS k JOIN projects AS p ON p.id = k.project_id
-WHERE k.key_hash = ? AND k.kind = 'publishable' AND k.revoked_at IS NULL
+WHERE k.key_hash = ? AND k.kind = 'publishable' AND {STILL_GOOD}
 """
 
 
@@ -28,7 +29,7 @@ def project_and_usage(database: Database, key: object, now_ms: int) -> tuple[Pro
         return None, 0
     digest = key_hash(key)
     try:
-        found = database.read(_SENDER, (now_ms // DAY_MS, digest))
+        found = database.read(_SENDER, (now_ms // DAY_MS, digest, clock.now_ms()))
     except psycopg.Error as fault:
         project = project_of_key(database, key, "publishable")
         faults.warning("The daily quota cannot be read (%s); events are let in.", type(fault).__name__)

@@ -120,8 +120,16 @@ class SqliteStore:
         return projects.all_keys(self.database, project)
 
     @_verb
-    def revoke_key(self, key_or_id: str) -> bool:
-        return projects.revoke_key(self.commits, key_or_id)
+    def find_key(self, key_or_id: str) -> Key | None:
+        return projects.find_key(self.database, key_or_id)
+
+    @_verb
+    def revoke_key(self, key_or_id: str, at_ms: int | None = None) -> bool:
+        return projects.revoke_key(self.commits, key_or_id, at_ms)
+
+    @_verb
+    def note_uses(self, uses: Mapping[str, int]) -> None:
+        projects.note_uses(self.commits, uses)
 
     @_verb
     def project_of_key(self, key: object, kind: str) -> Project | None:
