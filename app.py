@@ -1,10 +1,10 @@
 """WSGI entry: `gunicorn app:app` serves it (see Procfile), `python app.py` serves by itself."""
+# ruff: noqa: E402 - the import path is cleaned before anything else is imported
 
 
 from drengr import create_app, current_folder
 
-if __name__ == "__main__":
-    current_folder.never_import()
+current_folder.never_import()  # before anything else is
 
 from drengr.config import BadSetting, read_config
 from drengr.serving.start import first_start, serve, stop_with

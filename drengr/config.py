@@ -10,6 +10,8 @@ from drengr.events.properties import SensitiveKeys
 
 _NO_KEY = re.compile("[\"'`\u201c\u201d\u2018\u2019;*\\[\\]{}()<>\\x00-\\x1f]")
 _NO_WORD = re.compile(rf"{_NO_KEY.pattern}|\s")
+# What was meant as a server's address, and may hold a password: "postgresql:/me:…", "host=db password=…".
+_ADDRESS = re.compile(r"[^/]*?\w:|.*://|.*\bpassword\s*=", re.IGNORECASE)
 _VENDOR_PREFIX = re.compile(r"^\[[\w ]+\] ")  # of a real key: [Amplitude] Screen Name
 
 class BadSetting(ValueError):
@@ -65,7 +67,7 @@ def _listed(text: str) -> tuple[str, ...]:
 
 
 def _path(text: str) -> str:
-    if not text.strip() or "\0" in text or "://" in text:
+    if not text.strip() or "\0" in text or _ADDRESS.match(text):
         raise ValueError("a path, or postgresql://…")
     return os.path.abspath(text)
 
@@ -194,5 +196,5 @@ def _value(setting: Setting, text: str) -> object:
 
 def _shown(text: str) -> str:
     """The value as a message may have it. The address of a server may hold a password: only its kind is shown."""
-    scheme, separator, _ = text.partition("://")
-    return repr(f"{scheme}://…" if separator else text[:100])
+    address = _ADDRESS.match(text)
+    return repr(f"{re.split('[:=]', address[0])[0]}…" if address else text[:100])

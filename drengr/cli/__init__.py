@@ -24,7 +24,7 @@ class _Group(click.Group):
             # click's own way fails when standard error cannot be written, and the exit code would be another.
             text = io.StringIO()
             error.show(text)
-            say(text.getvalue(), err=True, end="")
+            say("\n".join(map(shown, text.getvalue().split("\n"))), err=True, end="")
             code = error.exit_code
         except click.Abort:  # Ctrl-C
             code = 1

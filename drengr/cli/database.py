@@ -8,7 +8,7 @@ import click
 from drengr import store as stores
 from drengr.cli.printing import shown
 from drengr.config import Config, read_config
-from drengr.store import Access, Project, Store, UnknownProject
+from drengr.store import Access, Project, Store, StoreError, UnknownProject
 
 
 @contextmanager
@@ -31,8 +31,14 @@ def open_store(*, must_exist: bool = False, access: Access | None = None) -> Ite
 
 
 def must_be_there(config: Config) -> None:
-    """A usage error (exit code 2) when there is no database yet; nothing is made."""
-    if not stores.exists(config["DRENGR_DATABASE"]):
+    """A usage error (exit code 2) when there is no database yet, or none can be there; nothing is made."""
+    try:
+        is_there = stores.exists(config["DRENGR_DATABASE"])
+    except StoreError as error:
+        if config.on_server:
+            raise
+        raise click.UsageError(shown(error)) from error
+    if not is_there:
         raise click.UsageError(
             f"There is no database {shown(config.database_shown)} yet; set DRENGR_DATABASE, or make a project first:"
             " drengr project create NAME"

@@ -8,6 +8,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from glob import escape, glob
+from http.client import HTTPException
 from typing import NamedTuple
 
 import click
@@ -223,7 +224,8 @@ def _service(config: Config) -> Finding:
     except urllib.error.HTTPError as refused:
         with refused, suppress(ValueError, AttributeError):
             reason = f"{refused.code}, {json.load(refused).get('error', '')}"
-    except OSError as error:
-        reason = str(getattr(error, "reason", error))
+    except (OSError, ValueError, HTTPException) as error:  # ValueError: a HOST that is no host's name
+        cause = getattr(error, "reason", error)
+        reason = getattr(cause, "strerror", None) or str(cause)
     advice = "Start it, or see its log; HOST and PORT must be the service's."
     return Finding("service", "fail", f"{url}: {reason}.", advice)

@@ -122,7 +122,7 @@ def _importer(
     stack: ExitStack, config: Config, context: Context, project: str | None, dry_run: Counted | None, url: str | None
 ) -> Importer:
     if dry_run is not None:
-        if not url and exists(config["DRENGR_DATABASE"]):
+        if not url:
             config, context = _with_rules_if_readable(config, context)
         return LocalImport(config, context, dry_run)
     if url:
@@ -152,6 +152,8 @@ def _with_rules_of_service(store: Store, config: Config, context: Context) -> tu
 def _with_rules_if_readable(config: Config, context: Context) -> tuple[Config, Context]:
     """The same for a dry run, which needs no database."""
     try:
+        if not exists(config["DRENGR_DATABASE"]):
+            return config, context
         with open_store(must_exist=True) as store:
             return _with_rules_of_service(store, config, context)
     except StoreError as error:

@@ -7,7 +7,7 @@ import click
 from drengr.admin.ledger import ledger_query, shown_day, shown_problem
 from drengr.admin.words import BadSlot
 from drengr.cli.database import chosen_project, open_store
-from drengr.cli.printing import say, shown
+from drengr.cli.printing import answer, shown
 from drengr.cli.times import Time
 from drengr.store import NO_PROJECT, Store
 from drengr.store.clock import now_ms
@@ -32,14 +32,14 @@ def command(since: str, until: str | None, project: str | None, as_json: bool) -
         except BadSlot as bad:
             raise click.UsageError(f"{bad.message} ({bad.code})") from bad
     if as_json:
-        say(json.dumps(found))
+        answer(json.dumps(found))
         return
     for line in _table(found["days"]):
-        say(line)
+        answer(line)
     for problem in found["problems"][:_MOST_PROBLEMS]:
-        say(shown(_sentence(problem)))
+        answer(shown(_sentence(problem)))
     if len(found["problems"]) > _MOST_PROBLEMS:
-        say(f"… and {len(found['problems']) - _MOST_PROBLEMS} more problems (--json shows all)")
+        answer(f"… and {len(found['problems']) - _MOST_PROBLEMS} more problems (--json shows all)")
 
 
 def _ledger(store: Store, project: str | None, asked: dict[str, str]) -> dict[str, list[dict]]:

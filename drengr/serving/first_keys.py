@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from glob import escape, glob
 
-from drengr.log import say
+from drengr.log import say, shown
 from drengr.serving.listening import YOUR_NAME
 from drengr.serving.logs import is_json_wanted, tell
 from drengr.store import NewProject
@@ -46,7 +46,7 @@ def show_keys(made: NewProject, url: str, folder: str) -> None:
         return
     # Nobody may be looking, and a log may be rotated away.
     path = _kept(made, folder)
-    tell(f"The keys of the first project are in {path} (mode 600). Delete it once they are somewhere safe.")
+    tell(f"The keys of the first project are in {shown(path)} (mode 600). Delete it once they are somewhere safe.")
 
 
 def remind_of_keys(project_ids: Iterable[str], folder: str) -> None:
@@ -55,7 +55,7 @@ def remind_of_keys(project_ids: Iterable[str], folder: str) -> None:
     for path in sorted(glob(os.path.join(escape(folder), "drengr-keys*.json"))):
         with suppress(OSError, ValueError, TypeError, KeyError), open(path, encoding="utf-8") as file:
             if json.load(file)["project_id"] in known:
-                tell(f"The keys of the first start are in {path}. Delete it once they are somewhere safe.")
+                tell(f"The keys of the first start are in {shown(path)}. Delete it once they are somewhere safe.")
 
 
 def _kept(made: NewProject, folder: str) -> str:

@@ -72,7 +72,7 @@ def announce(config: Config, listens_on: list) -> None:
     for name in unknown_settings(os.environ):
         tell(f"Warning: {shown(name)} is no setting of Drengr; see the table of settings.", err=True)
     address = address_of([*inherited(), *listens_on][0])
-    tell(f"Drengr {__version__} · database {shown(config.database_shown)} · {address.text}")
+    tell(f"Drengr {__version__} · database {shown(config.database_shown)} · {shown(address.text)}")
     first_start(config, address.url)
 
 
@@ -105,13 +105,13 @@ def _opened(config: Config) -> Store:
         except Unreachable as error:
             if time.monotonic() > until:
                 raise
-            tell(f"drengr: {error} Trying again.", err=True)
+            tell(f"drengr: {shown(error)} Trying again.", err=True)
             time.sleep(_TRY_EVERY_S)
 
 
 def stop_with(sentence: str) -> NoReturn:
     """End the process with one sentence and no traceback."""
-    tell(f"drengr: {sentence}", err=True)
+    tell(f"drengr: {shown(sentence)}", err=True)
     # gunicorn turns SystemExit in its hooks into a clean stop, exit code kept.
     raise SystemExit(EXIT_CANNOT_START)
 
@@ -123,8 +123,8 @@ def _show_keys(store: Store, made: NewProject, url: str, folder: str) -> None:
         for key in (made.publishable_key, made.secret_key):
             store.revoke_key(key)
         tell(
-            f"drengr: the first keys could not be kept in {folder} ({error.strerror}) and were revoked, for nobody may"
-            " have seen them; make new ones: drengr key create default --kind secret (and publishable).",
+            f"drengr: the first keys could not be kept in {shown(folder)} ({error.strerror}) and were revoked, for"
+            " nobody may have seen them; make new ones: drengr key create default --kind secret (and publishable).",
             err=True,
         )
 

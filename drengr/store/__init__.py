@@ -2,7 +2,6 @@
 `results` and one exception, StoreError; only the folders below know SQL, connections and where the data lies.
 """
 
-import os
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
@@ -287,7 +286,9 @@ def exists(location: str) -> bool:
     Raises  StoreError when that cannot be known
     """
     if not _is_url(location):
-        return os.path.exists(location)
+        from drengr.store.sqlite import is_there
+
+        return is_there(location)
     with closing(_postgresql(location, "FULL", "inspect", 1)) as store:
         return store.has_tables()
 

@@ -134,6 +134,12 @@ def test_no_answer_is_a_failure_that_says_which_address_was_asked(ask):
     assert f"http://127.0.0.1:{port}/healthz" in found["message"]
 
 
+@pytest.mark.parametrize("host", ["a b", "a\x1b[2J", "a..b", "999.1.1.1"])
+def test_a_host_that_is_none_is_a_failure_and_no_traceback(ask, host):
+    code, found = ask(HOST=host)
+    assert (code, found["service"]["status"]) == (2, "fail")
+
+
 def test_a_secret_key_in_an_app_is_a_failure(ask, store, tenant):
     at = now_ms()
     store.note({}, [Problem(tenant.project.id, "acceptor", "secret_key", "", "", "", "", 1, at, at)])

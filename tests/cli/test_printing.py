@@ -113,13 +113,19 @@ def test_no_project_is_left_with_keys_that_nobody_saw(shell, output):
 @NEEDS_FULL
 def test_an_answer_that_cannot_be_written_is_a_failure_in_one_sentence(shell):
     shell("drengr project create shop")
-    for words in ("project list", "key list", "tail", "count --since 1d", "project list --json"):
+    for words in ("project list", "key list", "tail", "count --since 1d", "project list --json", "ledger"):
         failed = shell(f"drengr {words} > /dev/full")
         if failed.returncode == 0:
             assert words == "tail"  # which has nothing to print
             continue
         assert failed.returncode == 1
         assert failed.stderr == "Error: The output could not be written: No space left on device.\n"
+
+
+def test_an_error_shows_what_was_typed_harmlessly(shell):
+    for words in (r"tail $'a\x07b'", r"$'a\x07b'", r"import --source amplitude $'a\x07b'"):
+        failed = shell(f"drengr {words}")
+        assert failed.returncode == 2 and r"a\x07b" in failed.stderr and "\x07" not in failed.stderr
 
 
 def test_a_reader_that_leaves_is_no_failure(shell, database_path, store, tenant):

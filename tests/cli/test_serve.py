@@ -301,6 +301,8 @@ CANNOT_START = {
     "a bad PORT": ({"PORT": "http"}, None, "PORT='http' cannot be used: it takes a whole number from 1 to 65535"),
     "a bad setting": ({"DRENGR_SYNCHRONOUS": "MAYBE"}, None, "it takes FULL or NORMAL"),
     "a HOST of somebody else": ({"HOST": "203.0.113.1"}, None, "Cannot listen on 203.0.113.1"),
+    "a HOST that steers a terminal": ({"HOST": "a\x1b[2Jb"}, None, "Cannot listen on a\\x1b[2Jb"),
+    "a path that steers a terminal": ({"DRENGR_DATABASE": "{}/\x1b[2J/x"}, None, "/\\x1b[2J does not exist"),
     "a HOST that is none": ({"HOST": "a..b"}, None, "Cannot listen on a..b"),
 }
 
@@ -315,6 +317,7 @@ def test_what_cannot_start_says_one_sentence_and_ends_with_3(folder, settings, p
     assert "Traceback" not in printed
     (sentence,) = [line for line in printed.splitlines() if line.startswith("drengr: ")]
     assert words in sentence and sentence.endswith(".")
+    assert "\x1b" not in printed
 
 
 def test_a_port_in_use_is_one_sentence_at_once(folder):

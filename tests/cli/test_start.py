@@ -55,7 +55,7 @@ def has_children(process: subprocess.Popen, count: int) -> bool:
 @contextlib.contextmanager
 def started(command: list[str], folder: Path, **more):
     """(base URL, process) of a start whose output goes where `more` says."""
-    port = str(free_port())
+    port = more.pop("port", None) or str(free_port())
     env = environment(folder, PORT=port, **more.pop("settings", {}))
     process = subprocess.Popen(command, cwd=folder, env=env, **more)
     url = f"http://127.0.0.1:{port}"
@@ -90,6 +90,25 @@ def test_what_lies_in_the_current_folder_is_not_run(folder, command):
     with running(command, folder) as (url, _):
         assert post(url + "/batch", event(keys_of(folder)["publishable_key"]))[0] == 200
     assert not (folder / "was-run").exists()
+
+
+def test_nor_by_gunicorn_without_its_settings(folder):
+    for name in ("flask", "peewee", "orjson", "zipfile"):  # what gunicorn itself does not import
+        (folder / f"{name}.py").write_text(f"open({str(folder / 'was-run')!r}, 'a').write({name!r})")
+    (folder / "app.py").write_text((ROOT / "app.py").read_text())
+    port = str(free_port())
+    command = [str(Path(sys.executable).with_name("gunicorn")), "-b", f"127.0.0.1:{port}", "app:app"]
+    with started(command, folder, port=port) as (url, _):
+        assert post(url + "/batch", event(keys_of(folder)["publishable_key"]))[0] == 200
+    assert not (folder / "was-run").exists()
+
+
+def test_a_folder_of_its_name_is_not_taken_for_it(folder):
+    (folder / "drengr").symlink_to(ROOT)  # as one sees a checkout from the folder above
+    for command in (["-m", "drengr", "project", "create", "shop"], ["drengr/app.py", "--help"]):
+        env = environment(folder, PORT="0")  # app.py: a sentence about PORT is as far as it needs to come
+        ended = subprocess.run([sys.executable, *command], cwd=folder, env=env, capture_output=True, text=True)
+        assert "Traceback" not in ended.stderr, ended.stderr
 
 
 # --- outputs ---------------------------------------------------------------------------------------------------------

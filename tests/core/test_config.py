@@ -63,6 +63,25 @@ def test_the_password_of_a_servers_address_is_never_printed(url):
         assert "s3cret" not in str(caught.value) and name in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "address",
+    ["postgresql:/me:s3cret@host/db", "postgres:me:s3cret@host", "host=db password=s3cret", "me:s3cret@host/db"],
+)
+def test_a_misspelt_address_of_a_server_is_no_path_and_its_password_is_never_printed(address):
+    with pytest.raises(BadSetting) as caught:
+        read_config({"DRENGR_DATABASE": address})
+    assert "s3cret" not in str(caught.value) and "it takes a path, or postgresql://" in str(caught.value)
+
+
+@pytest.mark.parametrize("path", ["a:b.db", "file:events.db", ":memory:", "sub/a:b.db", "/data/10:30.db"])
+def test_a_path_with_a_colon_is_one_only_below_a_folder(path):
+    if "/" in path:
+        assert read_config({"DRENGR_DATABASE": path})["DRENGR_DATABASE"] == os.path.abspath(path)
+        return
+    with pytest.raises(BadSetting):
+        read_config({"DRENGR_DATABASE": path})
+
+
 def test_a_url_of_postgresql_is_taken_as_it_is_and_never_shown():
     url = "postgresql://me:s3cret@host:5433,other/db?target_session_attrs=read-write"
     config = read_config({"DRENGR_DATABASE": url})

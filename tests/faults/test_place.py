@@ -122,6 +122,25 @@ def test_what_is_no_file_is_told_in_one_sentence_that_holds_no_password(tmp_path
     assert not [name for name in os.listdir("/dev") if name.startswith("null-")]
 
 
+def diary(path: Path) -> str:
+    path.write_text("This is a diary, not a database.\n" * 9)
+    return str(path)
+
+
+@pytest.mark.parametrize("command", ["project list", "db migrate", "tail", "import --source amplitude -"])
+@pytest.mark.parametrize(("make", "words"), [
+    (dangling, "nothing.db, which does not exist"), (fifo, "is a pipe"), (diary, "is no SQLite database"),
+])  # fmt: skip
+def test_commands_say_so_too_and_make_nothing_beside_it(tmp_path, command, make, words):
+    path = make(tmp_path / "events.db")
+    ended = subprocess.run(
+        [sys.executable, "-m", "drengr", *command.split()], env={**os.environ, "DRENGR_DATABASE": path},
+        capture_output=True, text=True, timeout=60, cwd=tmp_path, stdin=subprocess.DEVNULL,
+    )  # fmt: skip
+    assert ended.returncode == 2 and words in ended.stderr and "project create" not in ended.stderr
+    assert os.listdir(tmp_path) == ["events.db"]
+
+
 @pytest.fixture
 def mounted(tmp_path):
     """(a folder on a file system of its own, remount)."""

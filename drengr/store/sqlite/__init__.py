@@ -1,5 +1,6 @@
 """The store in one SQLite file: who reads it, who writes it. All of SQLite's SQL is in this folder."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
@@ -259,10 +260,16 @@ class SqliteStore:
         self.commits.close()
 
 
-@_verb
+def is_there(path: str) -> bool:
+    """See drengr.store.exists."""
+    return os.path.exists(place.resolved(path))
+
+
 def planned_upgrade(path: str) -> Upgrade | None:
     """See drengr.store.planned_upgrade."""
-    return migrate.plan(place.resolved(path))
+    real = place.resolved(path)
+    with place.in_plain_words(real):
+        return migrate.plan(real)
 
 
 @_verb

@@ -14,6 +14,7 @@ from peewee import PeeweeException
 from drengr.store.errors import DatabaseError
 
 _PRIVATE = 0o600
+_HEAD = b"SQLite format 3\0"
 _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -45,6 +46,8 @@ def resolved(path: str) -> str:
     kind = _kind_of(real)
     if kind is not None and kind != stat.S_IFREG:
         raise DatabaseError(f"{path} is {_KINDS.get(kind, 'no file')}; {_ELSEWHERE}.")
+    if kind is not None and not _may_be_sqlites(real):  # before anything is made beside it
+        raise DatabaseError(f"{path} is no SQLite database; set DRENGR_DATABASE to another path.")
     return real
 
 
@@ -237,6 +240,16 @@ class UseLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+def _may_be_sqlites(path: str) -> bool:
+    """Whether it begins as SQLite's files do, is empty, or cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(len(_HEAD))
+    except OSError:
+        return True
+    return head in (b"", _HEAD)
 
 
 def _kind_of(path: str) -> int | None:
