@@ -49,6 +49,8 @@ logger_class = Log
 def on_starting(server):
     """Before the workers start: make the database and say once what the operator needs."""
     current_folder.never_import()  # gunicorn has put it back
+    if server.cfg.is_ssl:
+        stop_with("TLS is the proxy's: leave certfile and keyfile away, and see docs/operating.md for Caddy and nginx.")
     announce(_config, server.cfg.address)
 
 

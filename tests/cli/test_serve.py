@@ -344,6 +344,13 @@ def test_the_procfile_says_the_same_sentence(folder, name):
     assert code == 3 and words in printed and "Traceback" not in printed
 
 
+def test_a_certificate_is_refused_for_nothing_would_be_encrypted(folder):
+    (folder / "key.pem").touch()
+    gunicorn = [str(Path(sys.executable).with_name("gunicorn")), "--config", "python:drengr.serving.gunicorn_settings"]
+    code, printed = end_of([*gunicorn, "--certfile", "key.pem", "app:app"], folder, PORT=str(free_port()))
+    assert code == 3 and "TLS is the proxy's" in printed and "Traceback" not in printed
+
+
 def test_host_and_port_on_the_command_line_win(folder):
     port = free_port()
     command = [*SERVE, "--host", "127.0.0.1", "--port", str(port)]
