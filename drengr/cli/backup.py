@@ -1,6 +1,7 @@
 """`drengr backup` and `drengr restore`: a copy of the database that was proved, and the way back (contract 9)."""
 
 import os
+from contextlib import suppress
 
 import click
 
@@ -20,6 +21,8 @@ def backup(target: str, keep: int | None) -> None:
     """
     if keep is not None and not (target.endswith("/") or os.path.isdir(target)):
         raise click.UsageError("--keep is for a folder: end its name in a /.")
+    with suppress(OSError):
+        os.nice(19)  # the p99 of live requests beside it was 1.8 times its own; with nice 10 2.1
     made = stores.back_up(read_config()["DRENGR_DATABASE"], target, keep)
     if made.not_noted:
         say(f"Warning: the database does not know of this backup: {shown(made.not_noted)}", err=True)

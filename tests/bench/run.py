@@ -12,7 +12,9 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-BENCHES = ("rates", "ledger", "workers", "storage", "reads", "import", "postgresql", "slow_clients", "datasette")
+BENCHES = (
+    "rates", "ledger", "backup", "workers", "storage", "reads", "import", "postgresql", "slow_clients", "datasette",
+)  # fmt: skip
 
 
 def main() -> int:
