@@ -295,4 +295,4 @@ def back_up(path: str, target: str, keep: int | None) -> Backup:
 @_verb
 def restore(path: str, source: str, say: Callable[[str], object], without_old: bool) -> Restored:
     """See drengr.store.restore."""
-    return restoring.restore(place.resolved(path), source, say, without_old)
+    return restoring.restore(place.resolved(path, may_be_damaged=True), source, say, without_old)

@@ -26,7 +26,7 @@ _ELSEWHERE = "set DRENGR_DATABASE to the path of a file"
 _PAUSE_S = 0.02  # between two looks at a lock that somebody holds
 
 
-def resolved(path: str) -> str:
+def resolved(path: str, *, may_be_damaged: bool = False) -> str:
     """The real path of the database, links followed once: what is behind them later is another file.
 
     Raises  DatabaseError, one sentence, when no database can be there
@@ -46,7 +46,7 @@ def resolved(path: str) -> str:
     kind = _kind_of(real)
     if kind is not None and kind != stat.S_IFREG:
         raise DatabaseError(f"{path} is {_KINDS.get(kind, 'no file')}; {_ELSEWHERE}.")
-    if kind is not None and not _may_be_sqlites(real):  # before anything is made beside it
+    if kind is not None and not may_be_damaged and not _may_be_sqlites(real):  # before anything is made beside it
         raise DatabaseError(f"{path} is no SQLite database; set DRENGR_DATABASE to another path.")
     return real
 
