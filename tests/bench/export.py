@@ -75,7 +75,7 @@ def commands(database: Path) -> dict[str, list[str]]:
     return {
         "sqlite3 -json": ["sqlite3", "-readonly", "-json", str(database), "SELECT * FROM events ORDER BY id"],
         "ndjson": drengr,
-        "ndjson.gz": ["sh", "-c", f"{' '.join(drengr)} -o {database}.gz"],
+        "ndjson.gz": [*drengr, "-o", f"{database}.ndjson.gz"],
         "csv": [*drengr, "--format", "csv"],
         "Amplitude's zip": [sys.executable, "-c", _AS_AMPLITUDE, str(database), os.devnull],
     }
