@@ -309,3 +309,26 @@ def test_the_reader_of_a_thread_that_ended_is_closed(tmp_path):
             thread.join()
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
             connections[0].execute("SELECT 1")
+
+
+def test_a_second_store_of_one_process_drops_no_lock_of_the_first(store, database_path, tenant):
+    """POSIX forgets all of a process's locks on a file when it closes any descriptor of it."""
+    connection = store.database.writing_connection()
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        before = locks_on(database_path)
+        open_store(str(database_path), access="read").close()
+        assert before and locks_on(database_path) == before
+    finally:
+        connection.execute("ROLLBACK")
+
+
+def locks_on(path) -> list[str]:
+    """The locks of this process on the files of the database, as the system lists them."""
+    inodes = {str(os.stat(f"{path}{ending}").st_ino) for ending in ("", "-wal", "-shm")}
+    lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+    return sorted(
+        " ".join(words[1:4] + words[5:])
+        for words in lines
+        if words[1] == "POSIX" and words[4] == str(os.getpid()) and words[5].rpartition(":")[2] in inodes
+    )

@@ -7,14 +7,15 @@ import sqlite3
 import stat
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
+from urllib.parse import quote
 
 from peewee import PeeweeException
 
 from drengr.store.errors import DatabaseError
 
 _PRIVATE = 0o600
-_HEAD = b"SQLite format 3\0"
+
 _KINDS = {
     stat.S_IFIFO: "a pipe",
     stat.S_IFSOCK: "a socket",
@@ -243,13 +244,17 @@ class UseLock:
 
 
 def _may_be_sqlites(path: str) -> bool:
-    """Whether it begins as SQLite's files do, is empty, or cannot be read."""
+    """Whether it begins as SQLite's files do, is empty, or cannot be read.
+
+    Asked of SQLite: to open and close the file ourselves would drop every lock that this process has on it (POSIX).
+    """
+    address = f"file:{quote(path)}?mode=ro"
     try:
-        with open(path, "rb") as file:
-            head = file.read(len(_HEAD))
-    except OSError:
-        return True
-    return head in (b"", _HEAD)
+        with closing(sqlite3.connect(address, uri=True, timeout=0)) as connection:
+            connection.execute("PRAGMA schema_version")
+    except sqlite3.DatabaseError as error:
+        return error.sqlite_errorcode != sqlite3.SQLITE_NOTADB
+    return True
 
 
 def _kind_of(path: str) -> int | None:
