@@ -75,8 +75,10 @@ class FileReader:
 
     def _zip_batches(self, file: BinaryIO) -> Iterator[Batch]:
         """One member after the other; those that cannot be read to their end are named when all are done."""
-        members = zip_members(file, self._limits)
-        broken, named = 0, list[str]()
+        members, unlisted = zip_members(file, self._limits)
+        broken, named = unlisted, list[str]()
+        if unlisted:
+            named.append(f"the list of files is damaged, which leaves out {unlisted}")
         for member in members:
             self.member = member.filename
             try:
@@ -87,9 +89,11 @@ class FileReader:
                     named.append(f"{shown(member.filename)}: {error}")
         self.member = ""
         if broken:
-            more = f"; and {broken - len(named)} more" if broken > len(named) else ""
+            unnamed = broken - len(named) - max(0, unlisted - 1)
+            more = f"; and {unnamed} more" if unnamed > 0 else ""
             raise BrokenFile(
-                f"{broken} of {len(members)} files in the zip cannot be read to the end: {'; '.join(named)}{more}"
+                f"{broken} of {len(members) + unlisted} files in the zip cannot be read to the end:"
+                f" {'; '.join(named)}{more}"
             )
 
     def _member_batches(self, file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[Batch]:

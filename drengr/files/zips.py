@@ -25,25 +25,33 @@ class Limits:
     ratio: int
 
 
-def zip_members(file: BinaryIO, limits: Limits) -> list[zipfile.ZipInfo]:
-    """The data files of an archive. Raises BrokenFile when the archive as a whole is not to be trusted."""
+def zip_members(file: BinaryIO, limits: Limits) -> tuple[list[zipfile.ZipInfo], int]:
+    """(the data files of an archive, how many more it should hold).
+
+    Python's zipfile reads a damaged list of files as far as it goes, and says nothing.
+    Raises BrokenFile when the archive as a whole is not to be trusted
+    """
     file.seek(0, 2)
     size = file.tell()
-    _check_directory(file, size, limits)
+    entries = _checked_entries(file, size, limits)
     try:
         with zipfile.ZipFile(file) as archive:
-            members = [member for member in archive.infolist() if not member.is_dir()]
-    except (zipfile.BadZipFile, ValueError, struct.error, EOFError, NotImplementedError) as error:
+            listed = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, LookupError, struct.error, EOFError, NotImplementedError) as error:
         raise BrokenFile("the zip is cut off or damaged: its list of files cannot be read") from error
+    members = [member for member in listed if not member.filename.endswith("/")]
     if len(members) > limits.zip_members:
         raise _too_many(limits)
     if sum(member.compress_size for member in members) > size:
         raise BrokenFile("files in the zip overlap, as in a zip bomb")
-    return [member for member in members if not _is_litter(member.filename)]
+    return [member for member in members if not _is_litter(member.filename)], max(0, entries - len(listed))
 
 
-def _check_directory(file: BinaryIO, size: int, limits: Limits) -> None:
-    """Refuse an archive whose list of files would fill the memory; zipfile reads all of it at once."""
+def _checked_entries(file: BinaryIO, size: int, limits: Limits) -> int:
+    """How many entries the list of files should have, 0 where a zip of more than 65,534 does not say it here.
+
+    Raises BrokenFile for a list that would fill the memory; zipfile reads all of it at once
+    """
     file.seek(max(0, size - 65_600))
     tail = file.read()
     at, large = tail.rfind(b"PK\x05\x06"), tail.rfind(b"PK\x06\x06")
@@ -54,6 +62,8 @@ def _check_directory(file: BinaryIO, size: int, limits: Limits) -> None:
         listed = struct.unpack_from("<Q", tail, large + 40)[0]
     if listed > limits.zip_members * _ZIP_ENTRY_BYTES:
         raise _too_many(limits)
+    entries: int = struct.unpack_from("<H", tail, at + 10)[0]
+    return entries if entries != 0xFFFF else 0
 
 
 def member_pieces(file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[bytes]:

@@ -354,6 +354,21 @@ def test_damaged_encrypted_and_foreign_members_are_named_each():
     assert "'a.json': " in error and "'b.json': " in error and "'d.json': it is encrypted" in error
 
 
+@pytest.mark.parametrize("flip", [1, 128, 255])
+def test_no_damaged_byte_of_a_zip_s_list_of_files_loses_a_file_in_silence(flip):
+    data = zipped({"a.json": LINES, "b.json": LINES, "c.json": LINES})
+    for at in range(data.index(b"PK\x01\x02"), len(data)):
+        good, _, error = read(data[:at] + bytes([data[at] ^ flip]) + data[at + 1 :])
+        assert good == ROWS * 3 or error
+
+
+def test_a_file_without_a_name_in_a_zip_is_read():
+    data = bytearray(zipped({"a": LINES, "b.json": LINES}))
+    at = bytes(data).index(b"PK\x01\x02")
+    data[at + 28 : at + 34] = b"\0\0\0\0\1\0"  # no name, a comment of one character
+    assert read(bytes(data)) == (ROWS * 2, {}, "")
+
+
 def test_of_very_many_bad_members_the_first_are_named():
     error = read(zipped({f"{number}.gz": b"\x1f\x8b\x08" for number in range(30)}))[2]
     assert error.startswith("30 of 30 files") and error.endswith("; and 20 more")
