@@ -9,7 +9,7 @@ import re
 import sys
 from collections.abc import Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from drengr.events.event import Unreadable
 from drengr.files.lines import Lines, UpToDamage, lines_of, too_long
@@ -19,6 +19,7 @@ csv.field_size_limit(sys.maxsize)
 
 _DIGITS, _WORDS = re.compile(r"\d+"), re.compile(r"[^\W\d_]+")
 _AT_ONCE = 1000  # records: a quote that was never closed may have held back all that a row may be long
+_A_LOOK = 50  # lines, whether cells hold line ends as they did before
 _NEVER_CLOSED = "a quote that is never closed"
 _QUOTED = re.compile(rb'"(?:[^"]|"")*+"?')
 _FIRST_LINE_END = re.compile(rb'(?:[^"\r\n]|"[^"]*+(?:"|\Z))*+(\r\n?|\n)')
@@ -53,11 +54,20 @@ def records(pieces: UpToDamage, longest: int, form: Form) -> Iterator[list[Recor
             yield from reader.ended()
             yield [(lines.first, Unreadable("the file ends inside this row"))]
             return
-        if found := reader.plain(lines):
+        texts = _decoded(lines)
+        if found := reader.plain(lines.first, texts):
             yield found
         else:
-            yield from reader.careful(lines)
+            yield from reader.careful(lines.first, texts)
     yield from reader.ended()
+
+
+def _decoded(lines: Lines) -> list[str | None]:
+    if None not in lines.texts:  # at once, which is three times as fast
+        texts = b"\n".join(cast(list[bytes], lines.texts)).decode("utf-8", "replace").replace("\0", "").split("\n")
+        if len(texts) == len(lines.texts):
+            return [*texts]
+    return [None if text is None else text.decode("utf-8", "replace").replace("\0", "") for text in lines.texts]
 
 
 class _Records:
@@ -68,32 +78,36 @@ class _Records:
         self._width = 0  # cells of the header
         self._looks: list[tuple[int, str]] = []  # of a good row: which cells hold digits, and in what form
         self._open: list[tuple[int, str | None]] = []  # numbered lines of a record that is not over yet
-        self._open_bytes = 0
+        self._open_bytes = 0  # as characters, which is near enough
+        self._breaks = False  # whether cells of the last lines held line ends
         self._next_try = 0  # bytes: a long record is not read anew with every piece of it
 
-    def plain(self, lines: Lines) -> list[Record]:
-        """One record a line, as nearly always; nothing when it is not so."""
-        if self._open or not self._width or None in lines.texts:
+    def plain(self, first: int, texts: list[str | None]) -> list[Record]:
+        """One record a line, as in most files; nothing when it is not so."""
+        if self._open or not self._width or None in texts:
             return []
-        texts = b"\n".join(lines.texts).decode("utf-8", "replace").replace("\0", "").split("\n")  # type: ignore[arg-type]
-        try:
-            cells = list(csv.reader(texts, delimiter=self._separator, strict=True))
-        except csv.Error:
+        if self._breaks and self._records_of(texts[:_A_LOOK]) is None:
             return []
-        if len(cells) != len(lines.texts):
-            return []
-        if not self._looks:
+        cells = self._records_of(texts)
+        self._breaks = cells is None
+        if cells and not self._looks:
             self._know(cells[0])
-        return list(enumerate(cells, lines.first))
+        return list(enumerate(cells or (), first))
 
-    def careful(self, lines: Lines) -> Iterator[list[Record]]:
+    def _records_of(self, texts: list[str | None]) -> list[list[str]] | None:
+        """The cells of each line; None unless each is a record by itself."""
+        try:
+            cells = list(csv.reader(cast(list[str], texts), delimiter=self._separator, strict=True))
+        except csv.Error:
+            return None
+        return cells if len(cells) == len(texts) else None
+
+    def careful(self, first: int, texts: list[str | None]) -> Iterator[list[Record]]:
         """Record by record, across lines."""
-        if not self._open and lines.source.isspace():
+        if not self._open and not any(text is None or text.strip() for text in texts):
             return
-        for number, text in enumerate(lines.texts, lines.first):
-            decoded = None if text is None else text.decode("utf-8", "replace").replace("\0", "")
-            self._open.append((number, decoded))
-            self._open_bytes += len(text or b"") + 1
+        self._open += enumerate(texts, first)
+        self._open_bytes += sum(len(text or "") + 1 for text in texts)
         if self._open_bytes >= self._next_try:
             yield from self._read(at_end=False)
 
@@ -180,6 +194,8 @@ class _Records:
         if not self._width:
             return False
         first, *inside, last = (text or "" for _, text in self._open[at : at + count])
+        if len(cells) == self._width and first.count(self._separator) < self._width - 1:
+            return False
         outer = [self._looks_like_row(self._cells_before(first)), self._looks_like_row(self._cells_behind(last))]
         if len(cells) == self._width and not all(outer):
             return False

@@ -16,6 +16,7 @@ _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,400})(?:\.[0-9]{1,400})?(?:[eE][
 # of ids and times, but may be what a property says.
 _NOTHING = frozenset(("", "\\N"))
 _NO_ID = _NOTHING | {"NULL", "null", "None", "nan"}
+_LONG_NUMBER = 19  # digits, which may be more than 64 bits
 _PARSED = ("json", "property")
 
 
@@ -73,7 +74,7 @@ def _row(cells: list[str] | Unreadable, columns: list[_Column]) -> dict[str, Any
 
 def _cell_value(cell: str, kind: str) -> object:
     if kind == "property" and _JSON_NUMBER.fullmatch(cell):
-        return read_json(cell.encode())
+        return int(cell) if len(cell) < _LONG_NUMBER and cell.isdigit() else read_json(cell.encode())
     if kind == "json" and cell.lstrip()[:1] in ("{", "["):
         try:
             return read_json(cell.encode())

@@ -6,7 +6,7 @@ its place, never the end of the file.
 
 from collections.abc import Callable, Iterator, Sequence, Set
 from itertools import chain
-from typing import NamedTuple, TypeGuard
+from typing import Any, NamedTuple, TypeGuard
 
 import orjson
 
@@ -18,9 +18,9 @@ from drengr.files.json_values import split_rows
 from drengr.files.lines import Lines, UpToDamage, lines_of, too_long
 
 _AROUND = b" \t\r\n,\x1e"  # what may stand around a row: commas of an array, the marks of RFC 7464
-_ARRAY_BEHIND_ROWS = b"\n["  # lines and an array in one file, as `cat` puts exports together
 _ARRAY_END = b" \t\r\n]"  # which a last element that is not closed seems to contain
 _TERMINATED = b"terminated early"  # Mixpanel's last line when its export broke off
+_MOST_TERMINATED = 2  # members of an object that says so
 _CUT_SHORT = "the vendor ended this export early: rows are missing"
 
 
@@ -92,6 +92,7 @@ class _Reader:
 
 
 def _is_array_of_rows(value: object) -> TypeGuard[list[object]]:
+    """Whether the line is an array of rows: lines and an array in one file, as `cat` puts exports together."""
     return isinstance(value, list) and bool(value) and isinstance(value[0], dict)
 
 
@@ -112,19 +113,28 @@ def ndjson(pieces: UpToDamage, longest: int) -> Iterator[Rows]:
     reader = _Reader(longest)
     for lines in lines_of(pieces, longest):
         load = orjson.loads if is_plain(lines.source) else read_json
-        if _TERMINATED not in lines.source and _ARRAY_BEHIND_ROWS not in lines.source:
-            try:
-                rows = [load(text) for text in lines.texts]  # type: ignore[arg-type]
-            except (ValueError, AttributeError, TypeError):  # read_json(None), orjson.loads(None)
-                pass
-            else:
-                reader.know(rows)
-                yield Rows(rows, range(lines.first, lines.first + len(rows)))
-                continue
-        if found := _line_by_line(lines, reader, load):
+        try:
+            rows = [load(text) for text in lines.texts]  # type: ignore[arg-type]
+        except (ValueError, AttributeError, TypeError):  # read_json(None), orjson.loads(None)
+            rows = []
+        if rows and _are_plain_rows(rows):
+            reader.know(rows)
+            yield Rows(rows, range(lines.first, lines.first + len(rows)))
+        elif found := _line_by_line(lines, reader, load):
             yield found
     if reader.cut_short:
         raise BrokenFile(f"{_CUT_SHORT} (its line `terminated early`); export that time again, in smaller parts")
+
+
+def _are_plain_rows(rows: list[Any]) -> bool:
+    """Whether none of them is anything but a row: an array of rows, or the vendor's word that it broke off."""
+    if set(map(type, rows)) != {dict}:
+        return False
+    return min(map(len, rows)) > _MOST_TERMINATED or not any(map(_may_be_terminated, rows))
+
+
+def _may_be_terminated(value: dict[str, object]) -> bool:
+    return len(value) <= _MOST_TERMINATED and "event" not in value
 
 
 def _line_by_line(lines: Lines, reader: _Reader, load: Callable[[bytes], object]) -> Rows | None:
@@ -148,7 +158,7 @@ def _is_terminated(text: bytes) -> bool:
         value = read_json(text)
     except ValueError:
         return False
-    if not isinstance(value, dict) or "event" in value or len(value) > 2:
+    if not isinstance(value, dict) or not _may_be_terminated(value):
         return False
     return any(each == _TERMINATED.decode() for each in value.values())
 

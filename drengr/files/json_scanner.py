@@ -34,7 +34,7 @@ class Lost(bytes):
 class ValueScanner:
     """Cuts a stream, piece by piece, into values: bytes, Damaged bytes, None for one that is too long.
 
-    known  keys of a good row, by which rows are told from the objects inside a damaged one
+    known  keys of a good row, in its order, by which rows are told from the objects inside a damaged one
     """
 
     def __init__(self, longest: int) -> None:
@@ -123,6 +123,9 @@ class ValueScanner:
         if mark == _OPEN_ARRAY and self._depth == 0:
             self._base, self._in_array = 1, True
             return at
+        last = self._texts[-1] if self._texts else None
+        if self._base and last and not self._open and b"," not in piece[start:at] and not _is_json(last):
+            self._texts[-1], self._joins = Damaged(last), True  # two halves of one element, with no comma between
         return at - 1
 
     def _keep(self, part: bytes) -> None:
@@ -195,8 +198,8 @@ class ValueScanner:
     def _parts(self, text: bytes) -> list[Part]:
         known = self.known
         if not known and self._texts and self._texts[0]:
-            with suppress(ValueError, TypeError):
-                known = frozenset(cast(dict[str, object], read_json(self._texts[0])))
+            with suppress(ValueError, AttributeError):
+                known = cast(dict[str, object], read_json(self._texts[0])).keys()
         return split_rows(text.decode("utf-8", "replace"), known)
 
     def _add(self, parts: list[Part]) -> None:
@@ -204,6 +207,14 @@ class ValueScanner:
         for part in parts[1:] if counted else parts:
             text = part.text.encode("utf-8", "replace")
             self._texts.append(text if part.is_row else Lost(text))
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        read_json(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _goes_on(last: bytes, gap: bytes, in_array: bool) -> bool:

@@ -34,8 +34,8 @@ class Part(NamedTuple):
 def split_rows(text: str, known: Set[str]) -> list[Part]:
     """The objects in order, and each run between them that is unreadable.
 
-    known  keys of a good row of this file: behind a damage only what has such keys is a row, not every object that
-           lies in the damaged one
+    known  keys of a good row of this file, in its order: behind a damage only what has such keys is a row, not every
+           object that lies in the damaged one
 
     >>> [part.text for part in split_rows('{"a": 1}{"a": 2}, {"a": 3},', set())]
     ['{"a": 1}', '{"a": 2}', '{"a": 3}']
@@ -97,7 +97,7 @@ class _Search:
         """Where the row that begins here ends; 0 when none does."""
         if self.text[at] != "{":
             return 0
-        if behind_damage and self.text[max(0, at - _BEFORE) : at].rstrip().endswith(":"):
+        if behind_damage and not self._known and self.text[max(0, at - _BEFORE) : at].rstrip().endswith(":"):
             return 0  # a member of the damaged row
         try:
             value, stop = _decoder.raw_decode(self.text, at)
@@ -107,12 +107,16 @@ class _Search:
         except (ValueError, RecursionError):
             self._left -= len(self.text)
             return 0
-        if behind_damage and not self._is_row(value.keys()):
+        if not value or (behind_damage and not self._is_row(value.keys())):
             return 0
         return stop if self._ends(value.keys(), stop) else 0
 
     def _is_row(self, keys: Set[str]) -> bool:
-        return not self._known or len(keys & self._known) * 2 >= max(1, len(keys))
+        """Whether it is a row, and neither an object inside the damaged one nor the rest of that: this has lost the
+        key that rows begin with."""
+        if not self._known:
+            return True
+        return next(iter(self._known)) in keys and len(keys & self._known) * 2 >= len(keys)
 
     def _ends(self, keys: Set[str], stop: int) -> bool:
         """Whether a row may end here: `{"a":{"b":1}},"c":2}` has a bracket too many, and goes on."""

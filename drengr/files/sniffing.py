@@ -14,7 +14,7 @@ _FORMATS = {
 }  # fmt: skip
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1d\x1f]")
 # A header may begin with "[Amplitude] Country".
-_ARRAY = re.compile(rb'\[\s*(?:(?![A-Za-z])|null|true|false|NaN|Infinity)|\[[^,]{0,4}\{\s*"')
+_ARRAY = re.compile(rb'\[\s*(?:(?![A-Za-z])|null|true|false|NaN|Infinity)|\[[^\n]*?\{\s*"')
 _BREAKS = (b"{", b"[", b",")  # a pretty printer breaks its lines behind these
 _SEPARATORS = (b",", b";", b"\t")
 
@@ -102,4 +102,4 @@ def _is_spread_out(lines: list[bytes]) -> bool:
 def _holds_several(line: bytes, is_whole: bool) -> bool:
     """Whether objects follow each other without a line end (Firehose, `curl -d @file`), or one may be very long."""
     parts = split_rows(line.decode("utf-8", "replace"), frozenset())
-    return sum(part.is_row for part in parts) > 1 or not is_whole
+    return not is_whole or (parts[0].is_row and sum(part.is_row for part in parts) > 1)

@@ -249,6 +249,8 @@ KINDS = {"p": "json", "p.n": "property", "p.s": "property", "p.x": "property"}
     [
         ("event,p.n\na,1\n", [{"event": "a", "p": {"n": 1}}]),
         ("event,p.n\r\na,1e3\r\n", [{"event": "a", "p": {"n": 1000.0}}]),
+        ("event,p.n\na,1e999\n", [{"event": "a", "p": {"n": float("inf")}}]),
+        ("event,p.n\na,9223372036854775807\n", [{"event": "a", "p": {"n": 2**63 - 1}}]),
         ("event,p.n\na,007\n", [{"event": "a", "p": {"n": "007"}}]),
         ("event,p.n\na,NaN\n", [{"event": "a", "p": {"n": "NaN"}}]),
         ("event,p.n\n1.5,-0.5\n", [{"event": "1.5", "p": {"n": -0.5}}]),
