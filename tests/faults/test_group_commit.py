@@ -370,7 +370,7 @@ def test_history_goes_in_small_steps_while_others_wait_and_in_large_ones_when_no
     monkeypatch.setattr(group_commit, "_ALONE_S", 3600.0)
     store.add(1, [event(f"id {number}") for number in range(1000)])
     pace = store.commits.pace
-    assert abs(store.history_rows() - 0.010 / pace._row_s) <= 50
+    assert abs(store.history_rows() - group_commit._SHORT_S / pace._row_s) <= 50
     pace.took(10.0, 1000)
     assert store.history_rows() == 50
 
