@@ -24,6 +24,13 @@ CREATE TABLE backups ( -- one row: the last backup that was proved good
   path    TEXT    NOT NULL  -- where it was put
 ) STRICT;
 
+CREATE TABLE hash_key ( -- one row: what ids are hashed with where they must not be readable
+  id  INTEGER PRIMARY KEY CHECK (id = 1),
+  key BLOB    NOT NULL CHECK (length(key) = 16)
+) STRICT;
+
+INSERT INTO hash_key (id, key) VALUES (1, randomblob(16));
+
 -- Who owns events. -----------------------------------------------------------------------------------------------------
 -- AUTOINCREMENT: a number that was given out is never given again, whatever is deleted.
 
@@ -73,19 +80,53 @@ CREATE TRIGGER words_after_new_origin AFTER INSERT ON origins BEGIN UPDATE ident
 CREATE TRIGGER words_after_changed_origin AFTER UPDATE ON origins BEGIN UPDATE identity SET words = randomblob(16); END;
 CREATE TRIGGER words_after_deleted_origin AFTER DELETE ON origins BEGIN UPDATE identity SET words = randomblob(16); END;
 
+-- Whose events they are (contract 8). ----------------------------------------------------------------------------------
+-- Ids are "packed": a canonical lower-case UUID lies as its 16 bytes, a lower-case sha256 in event_id as its 32,
+-- anything else as text. That makes their indexes half as large. The views show them as they were sent. No CHECK holds
+-- the types of the ANY columns: four of them doubled the time of an insert.
+
+CREATE TABLE persons ( -- every user and every device that has an event; the view `people` shows those who are a person
+  id         INTEGER PRIMARY KEY AUTOINCREMENT, -- the number that Amplitude calls amplitude_id
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  is_device  INTEGER NOT NULL CHECK (is_device IN (0, 1)),
+  person     ANY     NOT NULL, -- external_id or install_id, packed; a canonical UUID of any case as in lower case
+  user_id    INTEGER,          -- of a device: persons.id of the only user ever seen with it; else null
+  is_shared  INTEGER NOT NULL DEFAULT 0 CHECK (is_shared IN (0, 1)), -- of a device: it ever had two users
+  UNIQUE (project_id, is_device, person)
+) STRICT;
+
+CREATE TABLE shared_devices ( -- devices that ever had two users: they stay their own, whatever is left of the users
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  device     BLOB    NOT NULL, -- hash of the install_id, with hash_key: it outlives the id
+  PRIMARY KEY (project_id, device)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE identities ( -- every pair of ids that an event has, as sent. It never changes; whose it is does.
+  id          INTEGER PRIMARY KEY AUTOINCREMENT,
+  project_id  INTEGER NOT NULL REFERENCES projects (id),
+  install_id  ANY,     -- anonymous or device id, packed
+  external_id ANY,     -- user id, packed
+  device_id   INTEGER REFERENCES persons (id), -- the device of install_id
+  user_id     INTEGER,                         -- persons.id of the user of external_id; null: anonymous
+  person_id   INTEGER REFERENCES persons (id)  -- whose its events are now: the user's, or as its device decides
+) STRICT;
+
+-- Is this pair known? (The one writer looks first: for a null this index does not refuse a second row.)
+CREATE UNIQUE INDEX identity_by_ids ON identities (project_id, install_id, external_id);
+-- Which users had this device, and which identity is anonymous?
+CREATE INDEX identities_by_device ON identities (device_id, user_id);
+-- Under which identities do the events of one person lie?
+CREATE INDEX identities_by_person ON identities (person_id);
+
 -- The events. ----------------------------------------------------------------------------------------------------------
--- The three ids are "packed": a canonical lower-case UUID lies as its 16 bytes, a lower-case sha256 in event_id as its 32,
--- anything else as text. That makes the dedup index half as large. The view `events` shows them as they were sent. No CHECK
--- holds the types of the ANY columns: four of them doubled the time of an insert.
 
 CREATE TABLE semantic_events (
-  id          INTEGER PRIMARY KEY, -- grows in commit order
+  id          INTEGER PRIMARY KEY AUTOINCREMENT, -- grows in commit order, with gaps
   project_id  INTEGER NOT NULL REFERENCES projects (id),
   event_id    ANY,             -- dedup key, packed; null: never a repeat
   name_id     INTEGER NOT NULL REFERENCES event_names (id),
   origin_id   INTEGER NOT NULL REFERENCES origins (id),
-  install_id  ANY,             -- anonymous or device id, packed
-  external_id ANY,             -- user id, packed
+  identity_id INTEGER NOT NULL REFERENCES identities (id),
   session_id  ANY,             -- integer or text as sent, null for none
   occurred_at INTEGER NOT NULL,    -- epoch ms
   received_at INTEGER NOT NULL,    -- epoch ms
@@ -98,12 +139,34 @@ CREATE TABLE semantic_events (
 CREATE UNIQUE INDEX event_by_dedup_id ON semantic_events (project_id, event_id) WHERE event_id IS NOT NULL;
 -- What happened in a project, newest first? (id, the rowid, is the last column of every index)
 CREATE INDEX events_by_time ON semantic_events (project_id, occurred_at);
--- When did this happen?
-CREATE INDEX events_by_name_and_time ON semantic_events (name_id, occurred_at);
--- What did one user do? Answered through events_by_time: an index on external_id more than halves the pace of inserts into
--- millions of rows, because users arrive in no order. Who asks that often can have it all the same; then run ANALYZE once
--- (a UUID has two spellings in it, which statistics must show to be few):
--- CREATE INDEX events_by_user_and_time ON semantic_events (project_id, external_id COLLATE NOCASE, occurred_at);
+-- When did this happen, and to whom? (With the identity, questions about people need not read the events.)
+CREATE INDEX events_by_name_and_time ON semantic_events (name_id, occurred_at, identity_id);
+-- What did one user or device do, newest first? (Through the few identities of a person.)
+CREATE INDEX events_by_identity_and_time ON semantic_events (identity_id, occurred_at);
+
+-- Who was there on which day, kept in the transaction that stores the events. ------------------------------------------
+
+CREATE TABLE person_days ( -- one row a person and day with an event
+  project_id   INTEGER NOT NULL REFERENCES projects (id),
+  day          INTEGER NOT NULL, -- occurred_at / 86,400,000, rounded down
+  person_id    INTEGER NOT NULL REFERENCES persons (id),
+  events       INTEGER NOT NULL CHECK (events > 0),
+  first_at     INTEGER NOT NULL, -- epoch ms of the first of them
+  last_at      INTEGER NOT NULL, -- of the last
+  previous_day INTEGER,          -- the person's day before this one; null: this is the first
+  PRIMARY KEY (project_id, day, person_id)
+) STRICT, WITHOUT ROWID;
+
+-- On which days was one person there?
+CREATE INDEX person_days_by_person ON person_days (person_id, day);
+
+CREATE TABLE day_people ( -- how many people were there on a day, by how long they had been away
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  day        INTEGER NOT NULL,
+  gap        INTEGER NOT NULL, -- days since the person's day before; 0: it is the person's first day
+  people     INTEGER NOT NULL CHECK (people >= 0),
+  PRIMARY KEY (project_id, day, gap)
+) STRICT, WITHOUT ROWID;
 
 -- Totals, kept in the transaction that stores the events: counts need not read them. -----------------------------------
 
@@ -213,12 +276,12 @@ SELECT
   n.name AS event_name,
   o.source,
   o.app_package,
-  CASE WHEN typeof(e.install_id) <> 'blob' THEN e.install_id
-    ELSE lower(substr(hex(e.install_id), 1, 8) || '-' || substr(hex(e.install_id), 9, 4) || '-' || substr(hex(e.install_id), 13, 4)
-      || '-' || substr(hex(e.install_id), 17, 4) || '-' || substr(hex(e.install_id), 21)) END AS install_id,
-  CASE WHEN typeof(e.external_id) <> 'blob' THEN e.external_id
-    ELSE lower(substr(hex(e.external_id), 1, 8) || '-' || substr(hex(e.external_id), 9, 4) || '-' || substr(hex(e.external_id), 13, 4)
-      || '-' || substr(hex(e.external_id), 17, 4) || '-' || substr(hex(e.external_id), 21)) END AS external_id,
+  CASE WHEN typeof(i.install_id) <> 'blob' THEN i.install_id
+    ELSE lower(substr(hex(i.install_id), 1, 8) || '-' || substr(hex(i.install_id), 9, 4) || '-'
+      || substr(hex(i.install_id), 13, 4) || '-' || substr(hex(i.install_id), 17, 4) || '-' || substr(hex(i.install_id), 21)) END AS install_id,
+  CASE WHEN typeof(i.external_id) <> 'blob' THEN i.external_id
+    ELSE lower(substr(hex(i.external_id), 1, 8) || '-' || substr(hex(i.external_id), 9, 4) || '-'
+      || substr(hex(i.external_id), 13, 4) || '-' || substr(hex(i.external_id), 17, 4) || '-' || substr(hex(i.external_id), 21)) END AS external_id,
   e.session_id,
   e.occurred_at,
   e.received_at,
@@ -228,7 +291,37 @@ SELECT
 FROM semantic_events AS e
 JOIN projects AS p ON p.id = e.project_id
 JOIN event_names AS n ON n.id = e.name_id
-JOIN origins AS o ON o.id = e.origin_id;
+JOIN origins AS o ON o.id = e.origin_id
+JOIN identities AS i ON i.id = e.identity_id;
+
+-- Users, and devices that are nobody's or several users': whoever has events (contract 8).
+CREATE VIEW people AS
+SELECT
+  p.uuid AS project,
+  CASE WHEN k.is_device THEN 'device' ELSE 'user' END AS kind,
+  CASE WHEN typeof(k.person) <> 'blob' THEN k.person
+    ELSE lower(substr(hex(k.person), 1, 8) || '-' || substr(hex(k.person), 9, 4) || '-' || substr(hex(k.person), 13, 4)
+      || '-' || substr(hex(k.person), 17, 4) || '-' || substr(hex(k.person), 21)) END AS id,
+  min(d.first_at) AS first_seen_at, -- epoch ms
+  max(d.last_at) AS last_seen_at,   -- epoch ms
+  sum(d.events) AS events
+FROM persons AS k
+CROSS JOIN person_days AS d ON d.person_id = k.id
+JOIN projects AS p ON p.id = k.project_id
+GROUP BY k.id;
+
+-- The events, and whose they are; person is null for an event without any id.
+CREATE VIEW events_and_people AS
+SELECT
+  v.*,
+  CASE WHEN k.is_device THEN 'device' WHEN NOT k.is_device THEN 'user' END AS person_kind,
+  CASE WHEN typeof(k.person) <> 'blob' THEN k.person
+    ELSE lower(substr(hex(k.person), 1, 8) || '-' || substr(hex(k.person), 9, 4) || '-' || substr(hex(k.person), 13, 4)
+      || '-' || substr(hex(k.person), 17, 4) || '-' || substr(hex(k.person), 21)) END AS person
+FROM events AS v
+JOIN semantic_events AS e ON e.id = v.id
+JOIN identities AS i ON i.id = e.identity_id
+LEFT JOIN persons AS k ON k.id = i.person_id;
 
 -- received = stored + duplicates + dropped; stored - removed = the events of that day and door.
 CREATE VIEW ledger AS

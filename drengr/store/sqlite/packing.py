@@ -2,6 +2,8 @@
 
 import re
 
+from drengr.admin.words import is_uuid
+
 _UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SHA256 = re.compile("[0-9a-f]{64}")
 
@@ -32,3 +34,12 @@ def plain_id(value: str | bytes | None) -> str | None:
     if len(value) == 32:
         return digits
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def folded_id(value: str | bytes | None) -> str | bytes | None:
+    """The packed id by which people are told apart: the spellings of one canonical UUID are one id (contract 8).
+
+    >>> folded_id("00000000-0000-0000-0000-0000000000FF") == packed_id("00000000-0000-0000-0000-0000000000ff")
+    True
+    """
+    return packed_id(value.lower()) if isinstance(value, str) and len(value) == 36 and is_uuid(value) else value
