@@ -10,7 +10,7 @@ from drengr.admin.exports import ExportQuery
 from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
-from drengr.store.errors import Busy, DatabaseError, StoreError, UnknownProject, Unreachable
+from drengr.store.errors import Busy, DatabaseError, StoreError, TooLong, UnknownProject, Unreachable
 from drengr.store.results import (
     FIRST_DAY,
     NO_PROJECT,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_PROJECT", "Access", "Account", "Added", "Arrivals", "Backup", "Busy", "Condition", "Counted", "DatabaseError",
     "HourIds", "Key", "LedgerDay", "NewProject", "Problem", "Progress", "Project", "Restored", "Slice", "Store",
-    "StoreError", "UnknownProject", "Unreachable", "Upgrade", "WrongAccount", "WrongTotal", "back_up", "exists",
+    "StoreError", "TooLong", "UnknownProject", "Unreachable", "Upgrade", "WrongAccount", "WrongTotal", "back_up", "exists",
     "open_store", "planned_upgrade", "restore", "upgrade",
 ]  # fmt: skip
 

@@ -22,6 +22,13 @@ class Busy(StoreError):
         super().__init__(reason, reason)
 
 
+class TooLong(StoreError):
+    """The question was still being answered at its deadline."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"this takes longer than {seconds:.0f} s; ask a shorter window", "ask a shorter window")
+
+
 class DatabaseError(StoreError):
     """The database cannot be used until somebody mends it."""
 
