@@ -111,12 +111,12 @@ CREATE TABLE identities ( -- every pair of ids that an event has, as sent. It ne
   person_id   INTEGER REFERENCES persons (id)  -- whose its events are now: the user's, or as its device decides
 ) STRICT;
 
--- Is this pair known? (The one writer looks first: for a null this index does not refuse a second row.)
-CREATE UNIQUE INDEX identity_by_ids ON identities (project_id, install_id, external_id);
+-- Is this pair known? (No id is an empty blob, which stands for null: two nulls would not be equal.)
+CREATE UNIQUE INDEX identity_by_ids ON identities (project_id, ifnull(install_id, x''), ifnull(external_id, x''));
 -- Which users had this device, and which identity is anonymous?
 CREATE INDEX identities_by_device ON identities (device_id, user_id);
 -- Under which identities do the events of one person lie?
-CREATE INDEX identities_by_person ON identities (person_id);
+CREATE INDEX identities_by_person ON identities (person_id, user_id);
 
 -- The events. ----------------------------------------------------------------------------------------------------------
 

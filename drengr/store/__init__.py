@@ -31,7 +31,9 @@ from drengr.store.results import (
     Restored,
     Slice,
     Upgrade,
+    Wrong,
     WrongAccount,
+    WrongPeople,
     WrongTotal,
 )
 
@@ -41,8 +43,8 @@ if TYPE_CHECKING:
 __all__ = [
     "NO_PROJECT", "Access", "Account", "Added", "Arrivals", "Backup", "Busy", "Condition", "Counted", "DatabaseError",
     "HourIds", "Key", "LedgerDay", "NewProject", "Problem", "Progress", "Project", "Restored", "Slice", "Store",
-    "StoreError", "TooLong", "UnknownProject", "Unreachable", "Upgrade", "WrongAccount", "WrongTotal", "back_up", "exists",
-    "open_store", "planned_upgrade", "restore", "upgrade",
+    "StoreError", "TooLong", "UnknownProject", "Unreachable", "Upgrade", "Wrong", "WrongAccount", "WrongPeople",
+    "WrongTotal", "back_up", "exists", "open_store", "planned_upgrade", "restore", "upgrade",
 ]  # fmt: skip
 
 
@@ -179,12 +181,13 @@ class Store(Protocol):
     def faults(self) -> list[str]:
         """What the database itself finds wrong: damaged pages, rows that point nowhere."""
 
-    def wrong_totals(self, first_day: int = FIRST_DAY) -> list[WrongTotal | WrongAccount]:
+    def wrong_totals(self, first_day: int = FIRST_DAY) -> list[Wrong]:
         """Every hour that differs from its events, every day that differs from its hours, every line of the ledger that
-        does not fit its events or whose sum is wrong; from that UTC day on.
+        does not fit its events or whose sum is wrong; from that UTC day on. What is kept for people: all of it when
+        that day is FIRST_DAY.
         """
 
-    def repair(self, wrong: list[WrongTotal | WrongAccount]) -> None:
+    def repair(self, wrong: list[Wrong]) -> None:
         """Count these anew; totals in one transaction that is as short as they are few."""
 
     def condition(self) -> Condition:

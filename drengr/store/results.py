@@ -193,6 +193,21 @@ class WrongAccount(NamedTuple):
         return f"{where}: {self.received} rows received, {self.explained} explained"
 
 
+class WrongPeople(NamedTuple):
+    """Something kept for people that is not as the events say."""
+
+    project_id: int
+    project: str | None
+    what: str
+    rows: int
+
+    def __str__(self) -> str:
+        return f"people, project {self.project or '-'}: {self.rows} {self.what}"
+
+
+Wrong = WrongTotal | WrongAccount | WrongPeople
+
+
 class Backup(NamedTuple):
     """A backup that was made, and proved good."""
 

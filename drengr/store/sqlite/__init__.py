@@ -34,7 +34,9 @@ from drengr.store.results import (
     Restored,
     Slice,
     Upgrade,
+    Wrong,
     WrongAccount,
+    WrongPeople,
     WrongTotal,
 )
 from drengr.store.sqlite import (
@@ -55,6 +57,7 @@ from drengr.store.sqlite import (
 )
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.group_commit import GroupCommit
+from drengr.store.sqlite.people import proof
 from drengr.store.sqlite.write import EventWriter
 
 _P = ParamSpec("_P")
@@ -235,14 +238,19 @@ class SqliteStore:
         return totals.faults_of_file(self.database)
 
     @_verb
-    def wrong_totals(self, first_day: int = FIRST_DAY) -> list[WrongTotal | WrongAccount]:
-        return checked.wrong_totals(self.database, first_day)
+    def wrong_totals(self, first_day: int = FIRST_DAY) -> list[Wrong]:
+        wrong: list[Wrong] = [*checked.wrong_totals(self.database, first_day)]
+        if checked.has_people(self.database):
+            wrong += proof.wrong_people(self.database, first_day)
+        return wrong
 
     @_verb
-    def repair(self, wrong: list[WrongTotal | WrongAccount]) -> None:
+    def repair(self, wrong: list[Wrong]) -> None:
         totals.repair(self.commits, [total for total in wrong if isinstance(total, WrongTotal)])
         if any(isinstance(account, WrongAccount) for account in wrong):
             self.commits.run(ledger.repair_accounts)
+        if any(isinstance(people, WrongPeople) for people in wrong):
+            self.commits.run(proof.repair)
 
     @_verb
     def condition(self) -> Condition:

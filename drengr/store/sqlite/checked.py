@@ -11,6 +11,7 @@ from drengr.store.results import FIRST_DAY, WrongAccount, WrongTotal
 from drengr.store.sqlite import ledger, totals
 from drengr.store.sqlite.connections import Readable, connect
 from drengr.store.sqlite.migrate import APPLICATION_ID
+from drengr.store.sqlite.people import proof
 
 _HEADER_BYTES = 100
 _USER_VERSION, _APPLICATION_ID = 60, 68  # where SQLite's header has them, four bytes each
@@ -57,7 +58,14 @@ def findings(copy: Readable) -> Findings:
     except sqlite3.DatabaseError as error:
         return Findings(0, str(error), [])
     uncounted = f"{events} events, {counted} by its totals" if events != counted and not wrong else None
+    if not uncounted and not wrong and has_people(copy):
+        uncounted = proof.miscounted(copy)
     return Findings(events, uncounted, wrong)
+
+
+def has_people(database: Readable) -> bool:
+    """Whether the file keeps what it takes to answer for people; an older one does not."""
+    return bool(database.read("SELECT 1 FROM sqlite_schema WHERE name = 'person_days'"))
 
 
 def wrong_totals(database: Readable, first_day: int = FIRST_DAY) -> list[WrongTotal | WrongAccount]:

@@ -6,8 +6,9 @@ from drengr.admin.exports import ExportQuery, WholeEvent
 from drengr.store.names import name_code
 from drengr.store.results import HourIds, Slice
 from drengr.store.sqlite.database import Database
-from drengr.store.sqlite.packing import plain_id
-from drengr.store.sqlite.read import Filter, is_id, joined
+from drengr.store.sqlite.packing import folded_id, packed_id, plain_id
+from drengr.store.sqlite.people.who import number_of
+from drengr.store.sqlite.read import Filter, joined
 
 _MOST_ROWS = 2000
 _MOST_BYTES = 4 * 1024 * 1024
@@ -16,11 +17,12 @@ _HOURS_LOOKED_AT = 200_000
 
 # The + keeps the planner off every index but the row's own number.
 _SLICE = """
-SELECT e.id, e.event_id, n.name, o.source, o.app_package, e.install_id, e.external_id, e.session_id,
+SELECT e.id, e.event_id, n.name, o.source, o.app_package, i.install_id, i.external_id, e.session_id,
        e.occurred_at, e.received_at, e.dims, e.measures, e.properties
 FROM semantic_events AS e
 CROSS JOIN event_names AS n NOT INDEXED ON n.id = e.name_id
 CROSS JOIN origins AS o NOT INDEXED ON o.id = e.origin_id
+CROSS JOIN identities AS i NOT INDEXED ON i.id = e.identity_id
 WHERE e.id > ? AND e.id <= ? AND {filters}
 ORDER BY e.id
 LIMIT ?
@@ -67,9 +69,15 @@ def _filters(database: Database, project_id: int, query: ExportQuery) -> list[Fi
             return None
         filters.append(("+e.name_id = ?", (name_id,)))
     if query.external_id is not None:
-        filters.append(is_id("+e.external_id", query.external_id))
+        number = number_of(database, project_id, folded_id(packed_id(query.external_id)), is_device=False)
+        if number is None:
+            return None
+        filters.append(("i.person_id = ?", (number,)))
     if query.install_id is not None:
-        filters += [is_id("+e.install_id", query.install_id), ("+e.external_id IS NULL", ())]
+        number = number_of(database, project_id, folded_id(packed_id(query.install_id)), is_device=True)
+        if number is None:
+            return None
+        filters.append(("i.device_id = ? AND i.user_id IS NULL", (number,)))
     if query.since is not None:
         filters.append(("+e.occurred_at >= ?", (query.since,)))
     if query.until is not None:

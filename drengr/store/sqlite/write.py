@@ -16,20 +16,22 @@ from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.group_commit import GroupCommit
 from drengr.store.sqlite.history import new_number
 from drengr.store.sqlite.packing import packed_event_id, packed_id
+from drengr.store.sqlite.people.identities import Identities
+from drengr.store.sqlite.people.stored import note_stored
 
 _MOST_REMEMBERED = 50_000  # names and origins: a client that invents names must not fill the memory
 
 _INSERT = """
-INSERT INTO semantic_events (project_id, event_id, name_id, origin_id, install_id, external_id, session_id,
+INSERT INTO semantic_events (project_id, event_id, name_id, origin_id, identity_id, session_id,
                              occurred_at, received_at, dims, measures, properties)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (project_id, event_id) WHERE event_id IS NOT NULL DO NOTHING
 """
-# Ids are handed out in order within a transaction, so the last rows are the ones just inserted.
-_JUST_INSERTED = "SELECT project_id, name_id, occurred_at FROM semantic_events WHERE id > last_insert_rowid() - ?"
+_LAST_ID = "SELECT ifnull(max(id), 0) FROM semantic_events"
+_STORED_AFTER = "SELECT project_id, name_id, occurred_at, identity_id, id FROM semantic_events WHERE id > ? ORDER BY id"
 _NEW = """
 SELECT e.id, e.received_at, o.source FROM semantic_events AS e JOIN origins AS o ON o.id = e.origin_id
-WHERE e.id > ? AND e.id <= ?
+WHERE e.id >= ? AND e.id < ?
 """
 _ADD_TO_DAY = """
 INSERT INTO day_totals (project_id, day, name_id, events) VALUES (?, ?, ?, ?)
@@ -45,9 +47,11 @@ ON CONFLICT (project_id, day) DO UPDATE SET events = events + excluded.events
 """
 
 
+_PAIR = 4  # where a row has its ids, or the number of their identity
+
 Word = tuple[object, ...]  # (project_id, name) or (source, app_package)
 Codes = dict[Word, int]
-Row = tuple[object, ...]
+Row = tuple[Any, ...]  # as _INSERT wants it, but a pair of ids in the place of the identity's number
 Alongside = Callable[[sqlite3.Connection, Added], object]
 
 
@@ -142,12 +146,12 @@ class _Addition:
 
     def __call__(self, connection: sqlite3.Connection) -> Added:
         rows = self.rows(connection, self.learned)
-        inserted = _insert(connection, rows)
+        inserted, ids = _insert(connection, rows)
         if self.metered and inserted:
             _meter(connection, Counter({self._usage_day(): inserted}))
         added = Added(inserted, len(rows) - inserted)
         entries = Entries()
-        self._enter(connection, entries, added, _last_id(connection))
+        self._enter(connection, entries, added, ids)
         connection.executemany(ledger.ADD, entries.rows())
         return self._ended(connection, added)
 
@@ -161,32 +165,34 @@ class _Addition:
             rows += addition.rows(connection, learned)
             if addition.metered:
                 usage[addition._usage_day()] += len(addition.events)
-        if _insert(connection, rows) < len(rows):
+        inserted, ids = _insert(connection, rows, all_or_none=True)
+        if inserted < len(rows):
             return None
         _meter(connection, usage)
-        entries, last_id = Entries(), _last_id(connection) - len(rows)
+        entries, first_id = Entries(), ids.start
         for addition in additions:
-            last_id += len(addition.events)
-            addition._enter(connection, entries, Added(len(addition.events), 0), last_id)
+            own_ids = range(first_id, first_id + len(addition.events))
+            addition._enter(connection, entries, Added(len(addition.events), 0), own_ids)
+            first_id = own_ids.stop
         connection.executemany(ledger.ADD, entries.rows())
         results = [addition._ended(connection, Added(len(addition.events), 0)) for addition in additions]
         for addition in additions:  # only now: had it been undone, the new codes would mean nothing
             addition.learned = learned
         return results
 
-    def _enter(self, connection: sqlite3.Connection, entries: Entries, added: Added, last_id: int) -> None:
-        """Into the ledger; `last_id` is that of the last row inserted for this write."""
+    def _enter(self, connection: sqlite3.Connection, entries: Entries, added: Added, ids: range) -> None:
+        """Into the ledger; `ids` reach from the first row inserted for this write to its last."""
         if not (self.events or self.account.received):
             return
         if self.account.again:
-            new = connection.execute(_NEW, (last_id - added.inserted, last_id))
+            new = connection.execute(_NEW, (ids.start, ids.stop))
             entries.add_again(self.project_id, self.events, self.account, new, now_ms() // DAY_MS)
             return
         received_at = self.events[0].received_at if self.events else now_ms()
         key = self.project_id, received_at // DAY_MS, self.account.door
         entries.add(key, self.account, *added)
         if added.inserted:
-            entries.saw(key, last_id - added.inserted + 1, last_id, received_at)
+            entries.saw(key, ids[0], ids[-1], received_at)
 
     def _ended(self, connection: sqlite3.Connection, added: Added) -> Added:
         if self.alongside is not None:
@@ -217,8 +223,7 @@ def _rows(project_id: int, events: list[Event], codes: Codes) -> list[Row]:
             packed_event_id(event.event_id),
             codes[project_id, event.event_name],
             codes[event.source, event.app_package],
-            packed_id(event.install_id),
-            packed_id(event.external_id),
+            (project_id, packed_id(event.install_id), packed_id(event.external_id)),
             event.session_id,
             event.occurred_at,
             event.received_at,
@@ -230,18 +235,28 @@ def _rows(project_id: int, events: list[Event], codes: Codes) -> list[Row]:
     ]
 
 
-def _insert(connection: sqlite3.Connection, rows: list[tuple[Any, ...]]) -> int:
-    """How many of the rows were not here yet; they are inserted and counted."""
-    inserted = connection.executemany(_INSERT, rows).rowcount
+def _insert(connection: sqlite3.Connection, rows: list[Row], *, all_or_none: bool = False) -> tuple[int, range]:
+    """How many of the rows were not here yet, and their ids from the first to the last; totals and people are kept.
+
+    all_or_none  the transaction is rolled back when there are repeats: nothing needs to be kept then
+    """
+    identities = Identities(connection)
+    whole = [(*row[:_PAIR], identities[row[_PAIR]], *row[_PAIR + 1 :]) for row in rows]
+    before = connection.execute(_LAST_ID).fetchone()[0]
+    inserted = connection.executemany(_INSERT, whole).rowcount
     if inserted == len(rows):
-        _add_to_totals(connection, [(row[0], row[2], row[7]) for row in rows])
-    elif inserted:
-        _add_to_totals(connection, connection.execute(_JUST_INSERTED, (inserted,)))
-    return inserted
-
-
-def _last_id(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("SELECT last_insert_rowid()").fetchone()[0])
+        last_id = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
+        new, ids = [(row[0], row[2], row[6], row[_PAIR]) for row in whole], range(last_id - inserted + 1, last_id + 1)
+    elif all_or_none:
+        return inserted, range(0)
+    else:  # a repeat takes an id too, which is nobody's
+        new = connection.execute(_STORED_AFTER, (before,)).fetchall()
+        ids = range(new[0][4], new[-1][4] + 1) if new else range(0)
+    if new:
+        _add_to_totals(connection, [row[:3] for row in new])
+    with_repeats = inserted < len(rows)
+    note_stored(connection, identities, ((row[3], row[2]) for row in new), before, with_repeats=with_repeats)
+    return inserted, ids
 
 
 def _add_to_totals(connection: sqlite3.Connection, inserted: Iterable[tuple[int, int, int]]) -> None:

@@ -1,20 +1,27 @@
-"""Everything kept for people, worked out anew from the events: for an upgrade, a repair, and the proof (contract 8)."""
+"""Everything kept for people, worked out anew from the events: for an upgrade and a repair (contract 8)."""
 
 import sqlite3
 from collections.abc import Iterator
-from hashlib import blake2b
 from itertools import groupby
 from operator import itemgetter
 
 from drengr.events.times import DAY_MS
 from drengr.store.sqlite.packing import folded_id
+from drengr.store.sqlite.people import marks
 
 Day = tuple[int, int, int, int, int | None]  # day, events, first_at, last_at, the person's day before
 
 _ROWS = 10_000  # of one statement
 
+# The person of `identities AS i`, which see contract 8.
+PERSON = """ifnull(i.user_id, (
+  SELECT coalesce(u.id, d.user_id, d.id) FROM persons AS d
+  LEFT JOIN persons AS u ON (u.project_id, u.is_device, u.person) = (d.project_id, 0, d.person)
+  WHERE d.id = i.device_id))"""
 # In this order. Numbers of persons that are there stay; identities are there, with their ids as sent.
 _WHO = (
+    "DELETE FROM person_days",  # they point to persons
+    "DELETE FROM identities WHERE NOT EXISTS (SELECT 1 FROM semantic_events AS e WHERE e.identity_id = identities.id)",
     """
 INSERT INTO persons (project_id, is_device, person)
 SELECT project_id, 0, folded(external_id) FROM identities WHERE external_id IS NOT NULL ORDER BY id
@@ -30,7 +37,13 @@ UPDATE identities AS i SET
   device_id = (SELECT k.id FROM persons AS k
                WHERE (k.project_id, k.is_device, k.person) = (i.project_id, 1, folded(i.install_id))),
   user_id = (SELECT k.id FROM persons AS k
-             WHERE (k.project_id, k.is_device, k.person) = (i.project_id, 0, folded(i.external_id)))
+             WHERE (k.project_id, k.is_device, k.person) = (i.project_id, 0, folded(i.external_id))),
+  person_id = NULL
+""",
+    """
+DELETE FROM persons WHERE id NOT IN (
+  SELECT device_id FROM identities WHERE device_id IS NOT NULL
+  UNION ALL SELECT user_id FROM identities WHERE user_id IS NOT NULL)
 """,
     """
 INSERT INTO shared_devices (project_id, device)
@@ -45,17 +58,7 @@ UPDATE persons AS k SET
              AND (k.project_id, device_hash(k.person)) NOT IN (SELECT project_id, device FROM shared_devices) LIMIT 1)
 WHERE k.is_device
 """,
-    """
-UPDATE identities AS i SET person_id = ifnull(i.user_id, (
-  SELECT coalesce(u.id, d.user_id, d.id) FROM persons AS d
-  LEFT JOIN persons AS u ON (u.project_id, u.is_device, u.person) = (d.project_id, 0, d.person)
-  WHERE d.id = i.device_id))
-""",
-    "DELETE FROM person_days",
-    """
-DELETE FROM persons WHERE NOT EXISTS (SELECT 1 FROM identities AS i WHERE i.device_id = persons.id)
-AND NOT EXISTS (SELECT 1 FROM identities AS i WHERE i.person_id = persons.id)
-""",
+    f"UPDATE identities AS i SET person_id = {PERSON}",
 )
 _EVENTS = """
 SELECT i.person_id, i.project_id, e.occurred_at
@@ -67,7 +70,7 @@ _PUT_DAY = """
 INSERT INTO person_days (project_id, person_id, day, events, first_at, last_at, previous_day)
 VALUES (?, ?, ?, ?, ?, ?, ?)
 """
-_PUT_PEOPLE = """
+_COUNT_PEOPLE = """
 INSERT INTO day_people (project_id, day, gap, people)
 SELECT project_id, day, ifnull(day - previous_day, 0) AS gap, count(*) FROM person_days GROUP BY project_id, day, gap
 """
@@ -81,7 +84,7 @@ def fill(connection: sqlite3.Connection) -> None:
     rows = ((project_id, person_id, *day) for person_id, project_id, days in counted(connection) for day in days)
     connection.executemany(_PUT_DAY, rows)
     connection.execute("DELETE FROM day_people")
-    connection.execute(_PUT_PEOPLE)
+    connection.execute(_COUNT_PEOPLE)
 
 
 def counted(connection: sqlite3.Connection) -> Iterator[tuple[int, int, list[Day]]]:
@@ -100,15 +103,6 @@ def counted(connection: sqlite3.Connection) -> Iterator[tuple[int, int, list[Day
 
 def give_functions(connection: sqlite3.Connection) -> None:
     """Let the connection's SQL say folded(id) and device_hash(id)."""
-    (key,) = connection.execute("SELECT key FROM hash_key").fetchone()
+    key = marks.hash_key(connection)
     connection.create_function("folded", 1, folded_id, deterministic=True)
-    connection.create_function("device_hash", 1, lambda device: device_hash(key, device), deterministic=True)
-
-
-def device_hash(key: bytes, device: str | bytes) -> bytes:
-    """What stands for a device in shared_devices.
-
-    device  packed and folded
-    """
-    told_apart = b"\0" + device if isinstance(device, bytes) else b"\1" + device.encode()
-    return blake2b(told_apart, digest_size=16, key=key).digest()
+    connection.create_function("device_hash", 1, lambda device: marks.device_hash(key, device), deterministic=True)
