@@ -11,6 +11,7 @@ from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
 from drengr.store.errors import Busy, DatabaseError, StoreError, TooLong, UnknownProject, Unreachable
+from drengr.store.people import PeopleStore
 from drengr.store.results import (
     FIRST_DAY,
     NO_PROJECT,
@@ -48,7 +49,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Store(Protocol):
+class Store(PeopleStore, Protocol):
     """The verbs. Every one of them raises StoreError when the database cannot do it now."""
 
     # Projects and keys ------------------------------------------------------------------------------------------------

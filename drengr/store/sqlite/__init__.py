@@ -1,20 +1,14 @@
 """The store in one SQLite file: who reads it, who writes it. All of SQLite's SQL is in this folder."""
 
 import os
-import sqlite3
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import closing
-from functools import wraps
-from typing import ParamSpec, TypeVar
-
-from peewee import PeeweeException
 
 from drengr.admin.exports import ExportQuery
 from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
 from drengr.store import imports, names, projects, rules
-from drengr.store.errors import Busy, StoreError
 from drengr.store.results import (
     FIRST_DAY,
     Access,
@@ -58,32 +52,12 @@ from drengr.store.sqlite import (
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.group_commit import GroupCommit
 from drengr.store.sqlite.people import proof
+from drengr.store.sqlite.people.verbs import PeopleVerbs
+from drengr.store.sqlite.verb import verb
 from drengr.store.sqlite.write import EventWriter
 
-_P = ParamSpec("_P")
-_R = TypeVar("_R")
 
-
-def _verb(call: Callable[_P, _R]) -> Callable[_P, _R]:
-    """The call with StoreError in the place of what SQLite and peewee raise."""
-
-    @wraps(call)
-    def verb(*args: _P.args, **kwargs: _P.kwargs) -> _R:
-        try:
-            return call(*args, **kwargs)
-        except (sqlite3.Error, PeeweeException) as error:  # peewee's: a migration
-            raise _store_error(error) from error
-
-    return verb
-
-
-def _store_error(error: Exception) -> StoreError:
-    if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        return Busy("another program keeps the database locked")
-    return StoreError(f"{type(error).__name__}: {error}")
-
-
-class SqliteStore:
+class SqliteStore(PeopleVerbs):
     """An open file with its one way to write. The verbs are explained at drengr.store.Store.
 
     path         of the SQLite file
@@ -92,70 +66,70 @@ class SqliteStore:
     Raises       StoreError
     """
 
-    @_verb
+    @verb
     def __init__(self, path: str, synchronous: str = "FULL", access: Access = "write") -> None:
         self.database = Database(path, synchronous, access)
         self.commits = GroupCommit(self.database)
         self.events = EventWriter(self.database, self.commits)
 
-    @_verb
+    @verb
     def make_project(self, name: str) -> NewProject:
         self.commits.run(history.leave_a_gap)
         return projects.make_project(self.commits, name)
 
-    @_verb
+    @verb
     def make_default_project(self) -> NewProject | None:
         return projects.make_default_project(self.commits)
 
-    @_verb
+    @verb
     def projects(self) -> list[Project]:
         return [self.database.met(project) for project in projects.all_projects(self.database)]
 
-    @_verb
+    @verb
     def find_project(self, name_or_uuid: str | None) -> Project:
         return self.database.met(projects.find_project(self.database, name_or_uuid))
 
-    @_verb
+    @verb
     def make_key(self, project: Project, kind: str) -> str:
         return projects.make_key(self.commits, project, kind)
 
-    @_verb
+    @verb
     def all_keys(self, project: Project | None = None) -> list[Key]:
         return projects.all_keys(self.database, project)
 
-    @_verb
+    @verb
     def find_key(self, key_or_id: str) -> Key | None:
         return projects.find_key(self.database, key_or_id)
 
-    @_verb
+    @verb
     def revoke_key(self, key_or_id: str, at_ms: int | None = None) -> bool:
         return projects.revoke_key(self.commits, key_or_id, at_ms)
 
-    @_verb
+    @verb
     def note_uses(self, uses: Mapping[str, int]) -> None:
         projects.note_uses(self.commits, uses)
 
-    @_verb
+    @verb
     def project_of_key(self, key: object, kind: str) -> Project | None:
         project = projects.project_of_key(self.database, key, kind)
         return project and self.database.met(project)
 
-    @_verb
+    @verb
     def owner_of_key(self, key: object) -> tuple[Project, str] | None:
         return projects.owner_of_key(self.database, key)
 
-    @_verb
+    @verb
     def sender(self, key: object, now_ms: int) -> tuple[Project | None, int]:
         project, usage = quota.project_and_usage(self.database, key, now_ms)
         return project and self.database.met(project), usage
 
-    @_verb
+    @verb
     def add(
         self, project_id: int, events: list[Event], account: Account | None = None, *, metered: bool = False
     ) -> Added:
         return self.events.add(project_id, events, account, metered=metered)
 
-    @_verb
+    @verb
     def add_history(
         self,
         project_id: int,
@@ -169,82 +143,82 @@ class SqliteStore:
     def history_rows(self) -> int:
         return self.commits.pace.rows()
 
-    @_verb
+    @verb
     def progress_of(self, project_id: int, file_key: str) -> Progress | None:
         return imports.progress_of(self.database, project_id, file_key)
 
-    @_verb
+    @verb
     def forget_progress(self, project_id: int, file_keys: Iterable[str]) -> None:
         imports.forget_progress(self.commits, project_id, file_keys)
 
-    @_verb
+    @verb
     def page(self, project_id: int, query: PageQuery) -> list[StoredEvent]:
         return read.event_page(self.database, project_id, query)
 
-    @_verb
+    @verb
     def count(self, project_id: int, query: CountQuery) -> Counted:
         return count.count_events(self.database, project_id, query)
 
-    @_verb
+    @verb
     def arrivals(self, project_id: int, after_id: int, query: PageQuery) -> Arrivals:
         return read.arrivals(self.database, project_id, after_id, query)
 
-    @_verb
+    @verb
     def events_after(self, project_id: int, query: ExportQuery, after_id: int, last_id: int) -> Slice:
         return export.events_after(self.database, project_id, query, after_id, last_id)
 
-    @_verb
+    @verb
     def hours_after(self, project_id: int, received: range, after_id: int, last_id: int) -> HourIds:
         return export.hours_after(self.database, project_id, received, after_id, last_id)
 
-    @_verb
+    @verb
     def last_id(self) -> int:
         return read.last_id(self.database)
 
-    @_verb
+    @verb
     def names_near(self, project_id: int, name: str) -> list[str]:
         return names.names_near(self.database, project_id, name)
 
-    @_verb
+    @verb
     def database_id(self) -> str:
         return rules.database_id(self.database)
 
-    @_verb
+    @verb
     def rules(self) -> dict[str, str]:
         return rules.rules(self.database)
 
-    @_verb
+    @verb
     def save_rules(self, wanted: dict[str, str]) -> None:
         rules.save_rules(self.database, self.commits, wanted)
 
-    @_verb
+    @verb
     def prove_writable(self) -> None:
         heartbeat.prove_writable(self.database, self.commits)
 
-    @_verb
+    @verb
     def note(self, counted: Mapping[tuple[int, int, str], Mapping[str, int]], problems: list[Problem]) -> None:
         self.commits.run(lambda connection: ledger.note(connection, counted, problems))
 
-    @_verb
+    @verb
     def ledger(self, project_id: int | None, first_day: int, last_day: int) -> list[LedgerDay]:
         return ledger.days(self.database, project_id, first_day, last_day)
 
-    @_verb
+    @verb
     def problems(self, project_id: int | None) -> list[Problem]:
         return ledger.problems(self.database, project_id)
 
-    @_verb
+    @verb
     def faults(self) -> list[str]:
         return totals.faults_of_file(self.database)
 
-    @_verb
+    @verb
     def wrong_totals(self, first_day: int = FIRST_DAY) -> list[Wrong]:
         wrong: list[Wrong] = [*checked.wrong_totals(self.database, first_day)]
         if checked.has_people(self.database):
             wrong += proof.wrong_people(self.database, first_day)
         return wrong
 
-    @_verb
+    @verb
     def repair(self, wrong: list[Wrong]) -> None:
         totals.repair(self.commits, [total for total in wrong if isinstance(total, WrongTotal)])
         if any(isinstance(account, WrongAccount) for account in wrong):
@@ -252,11 +226,11 @@ class SqliteStore:
         if any(isinstance(people, WrongPeople) for people in wrong):
             self.commits.run(proof.repair)
 
-    @_verb
+    @verb
     def condition(self) -> Condition:
         return condition.condition(self.database)
 
-    @_verb
+    @verb
     def quick_check(self, seconds: float) -> list[str] | None:
         return condition.quick_check(self.database, seconds)
 
@@ -280,7 +254,7 @@ def planned_upgrade(path: str) -> Upgrade | None:
         return migrate.plan(real)
 
 
-@_verb
+@verb
 def upgrade(path: str, say: Callable[[str], object]) -> None:
     """See drengr.store.upgrade."""
     real = place.resolved(path)
@@ -288,7 +262,7 @@ def upgrade(path: str, say: Callable[[str], object]) -> None:
         migrate.make_ready(real, lock, "upgrade", say)
 
 
-@_verb
+@verb
 def back_up(path: str, target: str, keep: int | None) -> Backup:
     """See drengr.store.back_up."""
     database = Database(path, access="inspect")
@@ -300,7 +274,7 @@ def back_up(path: str, target: str, keep: int | None) -> Backup:
         commits.close()
 
 
-@_verb
+@verb
 def restore(path: str, source: str, say: Callable[[str], object], without_old: bool) -> Restored:
     """See drengr.store.restore."""
     return restoring.restore(place.resolved(path, may_be_damaged=True), source, say, without_old)

@@ -1,8 +1,7 @@
 """What the totals and the events of the file say of a window (contract 6); see store/counting.py."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import orjson
@@ -38,7 +37,7 @@ FROM hour_totals AS t WHERE t.project_id = ? AND t.hour = ?
 
 def count_events(database: Database, project_id: int, query: CountQuery) -> Counted:
     """The number of events in the window, and how they spread over days or names."""
-    with _snapshot(database) as connection:
+    with database.snapshot() as connection:
         totals = _Totals(connection, project_id, query.event_name)
         if totals.is_unknown_name:
             return Counted(0, [] if query.group_by else None)
@@ -96,17 +95,6 @@ class _Totals:
 
     def _read(self, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
         return self._connection.execute(statement, parameters).fetchall()
-
-
-@contextmanager
-def _snapshot(database: Database) -> Iterator[sqlite3.Connection]:
-    """This thread's connection, looking at one state of the file: totals and events must not drift apart."""
-    connection = database.reading_connection()
-    connection.execute("BEGIN")
-    try:
-        yield connection
-    finally:
-        connection.execute("ROLLBACK")
 
 
 def _json(numbers: Iterable[int]) -> str:

@@ -2,7 +2,8 @@
 
 import os
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from drengr.store.errors import DatabaseError
@@ -53,6 +54,17 @@ class Database:
     def reading_connection(self) -> sqlite3.Connection:
         """This thread's connection; it cannot write."""
         return self.readers.connection()
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """This thread's connection, looking at one state of the file: totals and events must not drift apart."""
+        connection = self.reading_connection()
+        connection.execute("BEGIN")
+        try:
+            yield connection
+        finally:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
 
     def writing_connection(self) -> sqlite3.Connection:
         """The one connection that writes. Only GroupCommit's leader may use it."""

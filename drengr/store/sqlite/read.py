@@ -74,7 +74,7 @@ def page_statements(project_id: int, filters: list[Filter], query: PageQuery) ->
     # its eyes: a name's events are fewer than a project's.
     project = "+e.project_id = ?" if query.event_name is not None else "e.project_id = ?"
     words, values = joined([(project, (project_id,)), *filters])
-    return [(_PAGE.format(filters=words, place=place), (*values, *bounds)) for place, bounds in _places(query)]
+    return [(_PAGE.format(filters=words, place=place), (*values, *bounds)) for place, bounds in places_of(query)]
 
 
 def newest_of(database: Database, whose: Filter, filters: list[Filter], query: PageQuery) -> list[StoredEvent]:
@@ -86,7 +86,7 @@ def newest_of(database: Database, whose: Filter, filters: list[Filter], query: P
     few = f"SELECT i.id FROM identities AS i WHERE {condition} LIMIT ?"
     identities = [row[0] for row in database.read(few, (*values, _FEW_IDENTITIES + 1))]
     places: list[tuple[int, int]] = []
-    for place in _places(query):
+    for place in places_of(query):
         if len(places) < query.limit:
             wanted = query.limit - len(places)
             if len(identities) > _FEW_IDENTITIES:
@@ -95,6 +95,11 @@ def newest_of(database: Database, whose: Filter, filters: list[Filter], query: P
                 places += database.read(statement, (*given, wanted))
             else:
                 places += _newest_places(database, identities, filters, place, wanted)
+    return events_at(database, places)
+
+
+def events_at(database: Database, places: list[tuple[int, int]]) -> list[StoredEvent]:
+    """The events at these places in the log (occurred_at, id), in their order, but those that have gone meanwhile."""
     found = {row[0]: row for row in database.read(_BY_IDS, (orjson.dumps([number for _, number in places]).decode(),))}
     return [_plain(found[number]) for _, number in places if number in found]
 
@@ -110,7 +115,8 @@ def _newest_places(
     return sorted(found, reverse=True)[:limit]
 
 
-def _places(query: PageQuery) -> list[Filter]:
+def places_of(query: PageQuery) -> list[Filter]:
+    """What lies before the query's position: the rest of its millisecond, and what is earlier."""
     places: list[Filter] = [(_EARLIER, (query.since, query.before.occurred_at))]
     if query.before.id > 0 and query.before.occurred_at >= query.since:
         places.insert(0, (_SAME_MILLISECOND, query.before))

@@ -1,0 +1,61 @@
+"""Who came back (contract 8): for each period, the people who were there, and those of them who were new."""
+
+import sqlite3
+from collections.abc import Iterator
+
+from drengr.people.cohorts import cohorts
+from drengr.people.periods import first_day_of
+from drengr.people.questions import RetentionQuery
+from drengr.people.results import Cohort
+from drengr.people.sets import People, people_of
+from drengr.store.sqlite.database import Database
+from drengr.store.sqlite.people.deadline import deadline
+
+_AT_ONCE = 500_000  # people: a year of days is then 46 MB at most
+
+_DAYS = "SELECT DISTINCT day FROM day_people WHERE project_id = ? AND day >= ? AND day <= ?"
+_LAST_NUMBER = "SELECT ifnull(max(id), 0) FROM persons"
+_ON_DAY = """
+SELECT person_id - :low, previous_day FROM person_days
+WHERE project_id = :project_id AND day = :day AND person_id >= :low AND person_id < :low + :people
+"""
+
+Periods = dict[int, tuple[People, People]]  # by first day: who was there, who was new
+
+
+def retention(database: Database, project_id: int, query: RetentionQuery) -> list[Cohort]:
+    """A row for each period that has people whose first event lies in it. Raises TooLong past the deadline."""
+    with database.snapshot() as connection, deadline(connection) as check:
+        window = project_id, query.first_day, query.last_day
+        days = [row[0] for row in connection.execute(_DAYS, window)]
+        last_number = connection.execute(_LAST_NUMBER).fetchone()[0]
+        counted: list[tuple[int, int, int]] = []
+        for low in range(0, last_number + 1, _AT_ONCE):
+            for row in _counted(_periods(connection, project_id, query, days, low)):
+                check()
+                counted.append(row)
+        return cohorts(query, counted)
+
+
+def _periods(
+    connection: sqlite3.Connection, project_id: int, query: RetentionQuery, days: list[int], low: int
+) -> Periods:
+    """Of the people whose numbers begin at `low`."""
+    periods: Periods = {}
+    for day in days:
+        asked = {"project_id": project_id, "day": day, "low": low, "people": _AT_ONCE}
+        rows = connection.execute(_ON_DAY, asked).fetchall()
+        if rows:
+            period = first_day_of(day, query.period)
+            there, new = periods.get(period, (0, 0))
+            newcomers = people_of(number for number, previous_day in rows if previous_day is None)
+            periods[period] = there | people_of(number for number, _ in rows), new | newcomers
+    return periods
+
+
+def _counted(periods: Periods) -> Iterator[tuple[int, int, int]]:
+    """(period of the first event, later period, people who were there in both)."""
+    for first_day, (_, new) in periods.items():
+        for later, (there, _) in periods.items():
+            if new and later >= first_day:
+                yield first_day, later, (new & there).bit_count()
