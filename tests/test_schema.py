@@ -104,7 +104,15 @@ FROM_EVENTS = "SELECT * FROM semantic_events WHERE "
 QUESTIONS = {
     "event_by_dedup_id": "SELECT 1 FROM semantic_events WHERE project_id = 1 AND event_id = 'a'",
     "events_by_time": FROM_EVENTS + "project_id = 1 AND occurred_at > 5 ORDER BY occurred_at DESC, id DESC",
-    "events_by_name_and_time": FROM_EVENTS + "name_id = 1 AND occurred_at > 5 ORDER BY occurred_at, id",
+    "events_by_name_and_time": FROM_EVENTS + "name_id = 1 AND occurred_at > 5 ORDER BY occurred_at",
+    "events_by_identity_and_time": FROM_EVENTS + "identity_id = 1 AND occurred_at > 5 ORDER BY occurred_at DESC",
+    "identity_by_ids": (
+        "SELECT id FROM identities WHERE project_id = 1 AND ifnull(install_id, x'') = 'd'"
+        " AND ifnull(external_id, x'') = x''"
+    ),
+    "identities_by_device": "SELECT user_id FROM identities WHERE device_id = 1 ORDER BY user_id",
+    "identities_by_person": "SELECT id FROM identities WHERE person_id = 1 AND user_id = 1 ORDER BY id",
+    "person_days_by_person": "SELECT day FROM person_days WHERE person_id = 1 AND day < 7 ORDER BY day DESC",
     "origin_by_source_and_package": (
         "INSERT INTO origins (source, app_package) VALUES ('ga4', NULL)"
         " ON CONFLICT (source, ifnull(app_package, ''), app_package IS NULL) DO NOTHING"
@@ -117,7 +125,7 @@ def test_every_index_has_its_question(plain):
     assert named == set(QUESTIONS)
 
 
-@pytest.mark.parametrize("index", ["event_by_dedup_id", "events_by_time", "events_by_name_and_time"])
+@pytest.mark.parametrize("index", sorted(set(QUESTIONS) - {"origin_by_source_and_package"}))
 def test_an_index_answers_its_question_without_a_sort(plain, index):
     plan = " ".join(row[3] for row in plain.execute("EXPLAIN QUERY PLAN " + QUESTIONS[index]))
     assert f"INDEX {index} " in plan and "TEMP B-TREE" not in plan
@@ -138,7 +146,9 @@ PROJECT = "INSERT INTO projects VALUES (1, '00000000-0000-4000-8000-000000000001
 KEY = "INSERT INTO api_keys VALUES (1, 1, 'secret', zeroblob(32), 'hint', 1, NULL, NULL, NULL)"
 NAME = "INSERT INTO event_names VALUES (1, 1, 'e')"
 ORIGIN = "INSERT INTO origins VALUES (1, 'admin', NULL)"
-EVENT = "INSERT INTO semantic_events VALUES (1, 1, 'a', 1, 1, 'd', 'u', 5, 1, 2, '{}', '{}', NULL)"
+PERSON = "INSERT INTO persons VALUES (1, 1, 1, 'd', NULL, 0)"
+IDENTITY = "INSERT INTO identities VALUES (1, 1, 'd', NULL, 1, NULL, 1)"
+EVENT = "INSERT INTO semantic_events VALUES (1, 1, 'a', 1, 1, 1, 5, 1, 2, '{}', '{}', NULL)"
 REFUSED = {
     "a project without a whole uuid": PROJECT.replace("-000000000001'", "'").replace("(1,", "(2,"),
     "a project without a name": PROJECT.replace("'shop'", "''").replace("(1,", "(2,").replace("1',", "2',"),
@@ -152,6 +162,17 @@ REFUSED = {
     "an event of no project": EVENT.replace("(1, 1, 'a'", "(2, 9, 'b'"),
     "an event of no name": EVENT.replace("(1, 1, 'a', 1", "(2, 1, 'b', 9"),
     "an event of no origin": EVENT.replace("(1, 1, 'a', 1, 1", "(2, 1, 'b', 1, 9"),
+    "an event of no identity": EVENT.replace("(1, 1, 'a', 1, 1, 1", "(2, 1, 'b', 1, 1, 9"),
+    "a person of no project": PERSON.replace("(1, 1, 1, 'd'", "(2, 9, 1, 'd'"),
+    "a second person of the id": PERSON.replace("(1,", "(2,"),
+    "a person of a third kind": PERSON.replace("(1, 1, 1", "(2, 1, 2"),
+    "a second identity of the ids": IDENTITY.replace("(1,", "(2,"),
+    "an identity of no person": IDENTITY.replace("(1, 1, 'd', NULL, 1, NULL, 1)", "(2, 1, 'e', NULL, 1, NULL, 9)"),
+    "an identity of no device": IDENTITY.replace("(1, 1, 'd', NULL, 1, NULL, 1)", "(2, 1, 'e', NULL, 9, NULL, 1)"),
+    "a day of nobody": "INSERT INTO person_days VALUES (1, 5, 9, 1, 1, 1, NULL)",
+    "a day without events": "INSERT INTO person_days VALUES (1, 5, 1, 0, 1, 1, NULL)",
+    "fewer people than none": "INSERT INTO day_people VALUES (1, 5, 0, -1)",
+    "a second key of hashes": "INSERT INTO hash_key VALUES (2, zeroblob(16))",
     "a repeat": EVENT.replace("(1, 1", "(2, 1"),
     "a time as text": EVENT.replace("(1, 1, 'a'", "(2, 1, 'b'").replace("5, 1, 2", "5, 'noon', 2"),
     "no time": EVENT.replace("(1, 1, 'a'", "(2, 1, 'b'").replace("5, 1, 2", "5, NULL, 2"),
@@ -166,14 +187,14 @@ REFUSED = {
 
 @pytest.mark.parametrize("statement", REFUSED.values(), ids=REFUSED)
 def test_the_file_refuses(plain, statement):
-    for good in (PROJECT, KEY, NAME, ORIGIN, EVENT):
+    for good in (PROJECT, KEY, NAME, ORIGIN, PERSON, IDENTITY, EVENT):
         plain.execute(good)
     with pytest.raises(sqlite3.IntegrityError):
         plain.execute(statement)
 
 
 def test_an_event_without_an_id_is_never_a_repeat(plain):
-    for good in (PROJECT, NAME, ORIGIN):
+    for good in (PROJECT, NAME, ORIGIN, PERSON, IDENTITY):
         plain.execute(good)
     for number in (1, 2):
         plain.execute(EVENT.replace("(1, 1, 'a'", f"({number}, 1, NULL"))
@@ -258,6 +279,7 @@ def test_a_file_whose_maker_died_before_the_migrations_were_noted_is_taken(datab
 
 
 FIRST = Path(__file__).parent / "data/schemas/0001.sql"
+OLD_EVENT = "INSERT INTO semantic_events VALUES (1, 1, 'a', 1, 1, 'd', 'u', 5, 1, 2, '{}', '{}', NULL)"
 
 
 @pytest.fixture
@@ -266,7 +288,7 @@ def first_version(tmp_path) -> Path:
     path = tmp_path / "first.db"
     with closing(sqlite3.connect(path)) as connection:
         connection.executescript("PRAGMA journal_mode = wal;" + FIRST.read_text())
-        for statement in (PROJECT, KEY.replace(", NULL, NULL)", ")"), NAME, ORIGIN, EVENT):
+        for statement in (PROJECT, KEY.replace(", NULL, NULL)", ")"), NAME, ORIGIN, OLD_EVENT):
             connection.execute(statement)
         connection.execute("CREATE TABLE schema_migration (id INTEGER PRIMARY KEY, name TEXT UNIQUE, applied TEXT)")
         connection.execute("INSERT INTO schema_migration VALUES (1, '0001_initial', '2026-11-01 00:00:00')")

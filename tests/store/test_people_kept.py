@@ -9,8 +9,8 @@ from tests.admin import DAY_MS, event
 from tests.conftest import NOW_MS
 
 UPPER = "0B6F1C1E-5D5C-4A53-8B0C-2F8F3A3C7D10"
-DEVICES = ["d1", "d2", "D2", "u1", UPPER, UPPER.lower(), UPPER.title()]
-USERS = [None, None, "u1", "u2", "d2", UPPER, UPPER.lower()]
+DEVICES = ["d1", "d1", "u1", UPPER, UPPER.lower()]
+USERS = [None, None, None, "u1", "u2", "d1", UPPER, UPPER.title()]
 EVENTS = st.builds(
     lambda install, external, day, second, number, name: event(
         install_id=install, external_id=external, occurred_at=NOW_MS + day * DAY_MS + second, event_name=name,

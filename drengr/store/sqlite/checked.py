@@ -48,7 +48,8 @@ class Findings(NamedTuple):
 def findings(copy: Readable) -> Findings:
     """Of every page, every total and the ledger; wrong totals are looked for in a sound file only."""
     try:
-        faults = [row[0] for row in copy.read("PRAGMA integrity_check(1)") if row[0] != "ok"]
+        found = copy.read("PRAGMA integrity_check(1)")
+        faults = [" ".join(row[0].split()) for row in found if row[0] != "ok"]  # one of a page has two lines
         faults = faults or totals.orphans(copy)
         if faults:
             return Findings(0, faults[0], [])
@@ -59,7 +60,7 @@ def findings(copy: Readable) -> Findings:
         return Findings(0, str(error), [])
     uncounted = f"{events} events, {counted} by its totals" if events != counted and not wrong else None
     if not uncounted and not wrong and has_people(copy):
-        uncounted = proof.miscounted(copy)
+        uncounted = proof.uncounted(copy)
     return Findings(events, uncounted, wrong)
 
 

@@ -8,8 +8,8 @@ from urllib.parse import quote
 from weakref import WeakSet
 
 # Temporary tables and the journals of savepoints lie in memory: SQLite's temporary folder may be full or read-only, and
-# pages of events have no business there.
-_ALWAYS = {"temp_store": "memory", "foreign_keys": 1}
+# pages of events have no business there. What is deleted is overwritten (contract 9): that costs nothing until then.
+_ALWAYS = {"temp_store": "memory", "foreign_keys": 1, "secure_delete": 1}
 
 
 def connect(path: str, mode: str = "rw", **pragmas: str | int) -> sqlite3.Connection:

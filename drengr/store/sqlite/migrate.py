@@ -5,15 +5,16 @@ import os
 import shutil
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from time import gmtime, strftime
 
 from peewee import SqliteDatabase
-from playhouse.migrations import Runner
+from playhouse.migrations import Migration, Runner
 
 from drengr.store.errors import DatabaseError
 from drengr.store.results import Access, Upgrade
-from drengr.store.sqlite import place
+from drengr.store.sqlite import place, rewriting
 from drengr.store.sqlite.connections import connect, uri
 from drengr.store.sqlite.place import UseLock
 
@@ -65,7 +66,10 @@ def plan(path: str) -> Upgrade | None:
         return None
     size = sum(os.path.getsize(path + ending) for ending in ("", "-wal") if os.path.exists(path + ending))
     free = shutil.disk_usage(os.path.dirname(path)).free
-    return Upgrade(tuple(pending), size, 2 * size + _LEAST_ROOM_BYTES, free, 1 + size // _COPY_BYTES_PER_S // 60)
+    needed = int(size * max(getattr(_script(step), "NEEDS", 2) for step in pending)) + _LEAST_ROOM_BYTES
+    if rewriting.is_under_way(path):
+        needed -= size + os.path.getsize(rewriting.new_file(path))
+    return Upgrade(tuple(pending), size, needed, free, 1 + size // _COPY_BYTES_PER_S // 60)
 
 
 def schema_sql() -> str:
@@ -88,7 +92,8 @@ def _bring_up_to_date(path: str, say: Say) -> None:
             f"{path} cannot be upgraded: that needs {planned.needed_bytes / 1e6:,.0f} MB of room in its folder,"
             f" and {planned.free_bytes / 1e6:,.0f} MB are free."
         )
-    say(f"The file as it was is {_back_up(path, planned.steps[0], say)}.")
+    if not rewriting.is_under_way(path):  # else the copy is there, from before the run that was killed
+        say(f"The file as it was is {_back_up(path, planned.steps[0], say)}.")
     run(path, planned.steps, say)
 
 
@@ -106,11 +111,20 @@ def missing(path: str, called: str) -> list[str]:
 
 def run(path: str, steps: Sequence[str], say: Say) -> None:
     """Bring a file up to date that nobody uses."""
+    for step in steps:
+        fill = getattr(_script(step), "rewrite", None)
+        if fill is None:
+            _note(path, step)
+        else:
+            rewriting.rewrite(path, fill, partial(_note, step=step), say)
+        say(f"{step} is done.")
+
+
+def _note(path: str, step: str) -> None:
+    """Do what the step does in its one transaction, and that it is done."""
     database = _peewee(path)
     with database.connection_context():
-        for step in steps:  # each in a transaction of its own
-            Runner(database, str(MIGRATIONS)).up(step)
-            say(f"{step} is done.")
+        Runner(database, str(MIGRATIONS)).up(step)
 
 
 def serve_from(path: str) -> None:
@@ -120,6 +134,11 @@ def serve_from(path: str) -> None:
             connection.execute("PRAGMA user_version = 0")
         if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
             connection.execute("PRAGMA journal_mode = wal")
+
+
+def _script(step: str) -> object:
+    """The module of a migration."""
+    return next(script for script in Migration.load_directory(str(MIGRATIONS)) if script.name == step).load()
 
 
 def _applied(path: str) -> list[str]:
@@ -151,6 +170,7 @@ def _make(path: str) -> None:
     """A new file from schema.sql, which is the newest state: it has nothing to catch up with."""
     os.close(place.open_private(path))
     with closing(connect(path)) as connection:
+        connection.execute("PRAGMA auto_vacuum = incremental")  # only before the first table
         connection.execute("PRAGMA journal_mode = wal")
         if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             connection.executescript(f"BEGIN IMMEDIATE; {schema_sql()} COMMIT;")
@@ -161,7 +181,7 @@ def _make(path: str) -> None:
 
 def _peewee(path: str) -> SqliteDatabase:
     """For migrations; foreign keys are off, because tables that others point to are made anew."""
-    return SqliteDatabase(uri(path), uri=True, pragmas={"temp_store": "memory"})
+    return SqliteDatabase(uri(path), uri=True, pragmas={"temp_store": "memory", "secure_delete": 1})
 
 
 def _back_up(path: str, step: str, say: Say) -> str:

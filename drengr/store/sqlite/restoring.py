@@ -22,8 +22,8 @@ from drengr.store.sqlite.connections import connect
 # Events, the words they hold by number, and what counts them. Every other table stays as the database has it.
 GO_BACK = frozenset(
     {
-        "semantic_events", "event_names", "origins", "day_totals", "hour_totals", "live_usage", "ledger_days",
-        "problems", "import_progress", "heartbeat",
+        "semantic_events", "event_names", "origins", "identities", "persons", "person_days", "day_people", "day_totals",
+        "hour_totals", "live_usage", "ledger_days", "problems", "import_progress", "heartbeat",
     }
 )  # fmt: skip
 _ITS_OWN = frozenset({"schema_migration"})  # of each file
@@ -84,7 +84,7 @@ def _prepare(part: str, source: str, kept: _Kept | None, say: Say) -> int:
     if steps:
         migrate.run(part, steps, say)
         events = _must_be_sound(part, source)
-    with closing(connect(part, foreign_keys=0, secure_delete=1)) as connection:
+    with closing(connect(part, foreign_keys=0)) as connection:
         if kept is not None and _carry_over(connection, kept, projects):
             events = connection.execute("SELECT count(*) FROM semantic_events").fetchone()[0]
     migrate.serve_from(part)

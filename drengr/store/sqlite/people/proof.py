@@ -77,7 +77,7 @@ def wrong_people(database: Readable, first_day: int = FIRST_DAY) -> list[WrongPe
     return found
 
 
-def miscounted(database: Readable) -> str | None:
+def uncounted(database: Readable) -> str | None:
     """A quick look: whether people have as many events as there are; None when they have."""
     kept, counted = database.read(_COUNT_OF_DAYS)[0][0], database.read(_COUNT_OF_EVENTS)[0][0]
     return None if kept == counted else f"{counted} events, {kept} by the days of people"

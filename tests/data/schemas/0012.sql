@@ -1,0 +1,250 @@
+-- Drengr's database, all of it. One SQLite file, WAL mode.
+-- Times are epoch milliseconds UTC. To ask questions of the file, start from the view `events` at the end.
+
+PRAGMA application_id = 1146244466; -- tells our file from any other SQLite file
+
+-- The database itself. -------------------------------------------------------------------------------------------------
+
+CREATE TABLE identity ( -- one row
+  id          INTEGER PRIMARY KEY CHECK (id = 1),
+  database_id TEXT    NOT NULL, -- made at random with the file; its copies and backups have the same
+  words       BLOB    NOT NULL  -- changes with projects, event_names and origins: equal words, equal meaning of numbers
+) STRICT;
+
+INSERT INTO identity (id, database_id, words) VALUES (1, lower(hex(randomblob(16))), randomblob(16));
+
+CREATE TABLE rules ( -- the settings that shape events, as `drengr serve` last ran with them; commands use these
+  setting TEXT PRIMARY KEY, -- DRENGR_ALLOWED_KEYS, DRENGR_SENSITIVE_WORDS, …
+  value   TEXT NOT NULL     -- as in the environment
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE backups ( -- one row: the last backup that was proved good
+  id      INTEGER PRIMARY KEY CHECK (id = 1),
+  made_at INTEGER NOT NULL, -- epoch ms; it holds this moment of the database
+  path    TEXT    NOT NULL  -- where it was put
+) STRICT;
+
+-- Who owns events. -----------------------------------------------------------------------------------------------------
+-- AUTOINCREMENT: a number that was given out is never given again, whatever is deleted.
+
+CREATE TABLE projects (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  uuid       TEXT    NOT NULL UNIQUE CHECK (length(uuid) = 36), -- the :projectId of the admin URLs
+  name       TEXT    NOT NULL UNIQUE CHECK (name <> ''),
+  created_at INTEGER NOT NULL                                   -- epoch ms
+) STRICT;
+
+CREATE TABLE api_keys (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  kind       TEXT    NOT NULL CHECK (kind IN ('publishable', 'secret')),
+  key_hash   BLOB    NOT NULL UNIQUE CHECK (length(key_hash) = 32), -- sha256
+  hint       TEXT    NOT NULL,                                      -- its first characters, for lists
+  created_at INTEGER NOT NULL,                                      -- epoch ms
+  revoked_at INTEGER,      -- epoch ms; it opens nothing from then on. Ahead of now: rotated. Null: good
+  last_used_at INTEGER,    -- epoch ms, start of the hour; null: never, or before this was kept
+  key_text   TEXT CHECK (key_text IS NULL OR kind = 'publishable') -- in full; null: secret, or made before this was kept
+) STRICT;
+
+-- Words that repeat in every event, stored once. -----------------------------------------------------------------------
+
+CREATE TABLE event_names (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT, -- with gaps: the next is at a random distance
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  name       TEXT    NOT NULL,
+  UNIQUE (project_id, name)
+) STRICT;
+
+CREATE TABLE origins ( -- the way an event came in
+  id          INTEGER PRIMARY KEY AUTOINCREMENT, -- likewise
+  source      TEXT    NOT NULL CHECK (source <> ''), -- amplitude_http, amplitude, mixpanel, posthog, ga4, generic, admin
+  app_package TEXT                                   -- from the import envelope, else null
+) STRICT;
+
+CREATE UNIQUE INDEX origin_by_source_and_package ON origins (source, ifnull(app_package, ''), app_package IS NULL);
+
+CREATE TRIGGER words_after_new_project AFTER INSERT ON projects BEGIN UPDATE identity SET words = randomblob(16); END;
+CREATE TRIGGER words_after_changed_project AFTER UPDATE ON projects BEGIN UPDATE identity SET words = randomblob(16); END;
+CREATE TRIGGER words_after_deleted_project AFTER DELETE ON projects BEGIN UPDATE identity SET words = randomblob(16); END;
+CREATE TRIGGER words_after_new_name AFTER INSERT ON event_names BEGIN UPDATE identity SET words = randomblob(16); END;
+CREATE TRIGGER words_after_changed_name AFTER UPDATE ON event_names BEGIN UPDATE identity SET words = randomblob(16); END;
+CREATE TRIGGER words_after_deleted_name AFTER DELETE ON event_names BEGIN UPDATE identity SET words = randomblob(16); END;
+CREATE TRIGGER words_after_new_origin AFTER INSERT ON origins BEGIN UPDATE identity SET words = randomblob(16); END;
+CREATE TRIGGER words_after_changed_origin AFTER UPDATE ON origins BEGIN UPDATE identity SET words = randomblob(16); END;
+CREATE TRIGGER words_after_deleted_origin AFTER DELETE ON origins BEGIN UPDATE identity SET words = randomblob(16); END;
+
+-- The events. ----------------------------------------------------------------------------------------------------------
+-- The three ids are "packed": a canonical lower-case UUID lies as its 16 bytes, a lower-case sha256 in event_id as its 32,
+-- anything else as text. That makes the dedup index half as large. The view `events` shows them as they were sent. No CHECK
+-- holds the types of the ANY columns: four of them doubled the time of an insert.
+
+CREATE TABLE semantic_events (
+  id          INTEGER PRIMARY KEY, -- grows in commit order
+  project_id  INTEGER NOT NULL REFERENCES projects (id),
+  event_id    ANY,             -- dedup key, packed; null: never a repeat
+  name_id     INTEGER NOT NULL REFERENCES event_names (id),
+  origin_id   INTEGER NOT NULL REFERENCES origins (id),
+  install_id  ANY,             -- anonymous or device id, packed
+  external_id ANY,             -- user id, packed
+  session_id  ANY,             -- integer or text as sent, null for none
+  occurred_at INTEGER NOT NULL,    -- epoch ms
+  received_at INTEGER NOT NULL,    -- epoch ms
+  dims        TEXT    NOT NULL,    -- JSON object, every value a string
+  measures    TEXT    NOT NULL,    -- JSON object, every value a finite number
+  properties  TEXT                 -- JSON object as posted at the admin door, null elsewhere
+) STRICT;
+
+-- Is this event already here?
+CREATE UNIQUE INDEX event_by_dedup_id ON semantic_events (project_id, event_id) WHERE event_id IS NOT NULL;
+-- What happened in a project, newest first? (id, the rowid, is the last column of every index)
+CREATE INDEX events_by_time ON semantic_events (project_id, occurred_at);
+-- When did this happen?
+CREATE INDEX events_by_name_and_time ON semantic_events (name_id, occurred_at);
+-- What did one user do? Answered through events_by_time: an index on external_id more than halves the pace of inserts into
+-- millions of rows, because users arrive in no order. Who asks that often can have it all the same; then run ANALYZE once
+-- (a UUID has two spellings in it, which statistics must show to be few):
+-- CREATE INDEX events_by_user_and_time ON semantic_events (project_id, external_id COLLATE NOCASE, occurred_at);
+
+-- Totals, kept in the transaction that stores the events: counts need not read them. -----------------------------------
+
+CREATE TABLE day_totals (
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  day        INTEGER NOT NULL, -- occurred_at / 86,400,000, rounded down
+  name_id    INTEGER NOT NULL REFERENCES event_names (id),
+  events     INTEGER NOT NULL CHECK (events >= 0),
+  PRIMARY KEY (project_id, day, name_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE hour_totals (
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  hour       INTEGER NOT NULL, -- occurred_at / 3,600,000, rounded down
+  name_id    INTEGER NOT NULL REFERENCES event_names (id),
+  events     INTEGER NOT NULL CHECK (events >= 0),
+  PRIMARY KEY (project_id, hour, name_id)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE live_usage ( -- what the daily quota is measured by
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  day        INTEGER NOT NULL, -- received_at / 86,400,000
+  events     INTEGER NOT NULL CHECK (events >= 0),
+  PRIMARY KEY (project_id, day)
+) STRICT, WITHOUT ROWID;
+
+-- The ledger: what became of every row that came (contract 10). One line a project, UTC day and door. ------------------
+-- received = stored + duplicates + all of dropped_*; stored - all of removed_* = the events of that day and door.
+
+CREATE TABLE ledger_days (
+  project_id       INTEGER NOT NULL, -- 0: of no project, such as requests with an unknown key
+  day              INTEGER NOT NULL, -- received_at / 86,400,000
+  door             TEXT    NOT NULL CHECK (door IN ('acceptor', 'importer', 'admin')),
+  first_id         INTEGER,          -- smallest id of its events, null while there was none
+  last_id          INTEGER,          -- largest
+  last_received_at INTEGER,          -- epoch ms
+  received         INTEGER NOT NULL, -- rows as they came, counted before they were read
+  stored           INTEGER NOT NULL,
+  duplicates       INTEGER NOT NULL, -- rows that were here already
+  dropped_unreadable INTEGER NOT NULL, -- rows that are no event, by the first reason that holds
+  dropped_no_name  INTEGER NOT NULL,
+  dropped_no_id    INTEGER NOT NULL,
+  dropped_bad_time INTEGER NOT NULL, -- importer only
+  dropped_too_old  INTEGER NOT NULL, -- older than the project keeps
+  dropped_erased   INTEGER NOT NULL, -- of somebody who was erased
+  changed_values_cut      INTEGER NOT NULL, -- of stored and duplicates: rows that lost something
+  changed_keys_over_limit INTEGER NOT NULL,
+  changed_keys_sensitive  INTEGER NOT NULL,
+  changed_times_replaced  INTEGER NOT NULL,
+  removed_erased   INTEGER NOT NULL, -- events that went later
+  removed_expired  INTEGER NOT NULL,
+  removed_undone   INTEGER NOT NULL,
+  removed_deleted  INTEGER NOT NULL,
+  refused_bad_key  INTEGER NOT NULL, -- requests that were answered 4xx or 5xx with nothing read
+  refused_not_json INTEGER NOT NULL,
+  refused_bad_request INTEGER NOT NULL,
+  refused_too_large   INTEGER NOT NULL,
+  refused_quota    INTEGER NOT NULL,
+  refused_timeout  INTEGER NOT NULL,
+  refused_unavailable INTEGER NOT NULL,
+  PRIMARY KEY (project_id, day, door)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE problems ( -- why rows were dropped and requests refused; the 200 last seen of a project. Never a value.
+  id          INTEGER PRIMARY KEY,
+  project_id  INTEGER NOT NULL, -- 0: none
+  door        TEXT    NOT NULL,
+  reason      TEXT    NOT NULL,
+  event_name  TEXT    NOT NULL, -- '' where none is known
+  sdk         TEXT    NOT NULL,
+  sdk_version TEXT    NOT NULL,
+  key_hint    TEXT    NOT NULL, -- first characters of an unknown key
+  count       INTEGER NOT NULL,
+  first_at    INTEGER NOT NULL, -- epoch ms
+  last_at     INTEGER NOT NULL, -- epoch ms
+  UNIQUE (project_id, door, reason, event_name, sdk, sdk_version, key_hint)
+) STRICT;
+
+-- How far `drengr import` has come in each file, so that a killed run goes on where it stopped.
+CREATE TABLE import_progress (
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  file_key   TEXT    NOT NULL, -- sha256 of what identifies the file and the way it is read
+  rows       INTEGER NOT NULL CHECK (rows = imported + skipped + duplicates), -- rows read and stored so far
+  imported   INTEGER NOT NULL,
+  skipped    INTEGER NOT NULL,
+  duplicates INTEGER NOT NULL,
+  reasons    TEXT    NOT NULL, -- JSON array: why the first rows were skipped
+  PRIMARY KEY (project_id, file_key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE heartbeat ( -- what /healthz writes to prove that the file can be written
+  id         INTEGER PRIMARY KEY CHECK (id = 1),
+  written_at INTEGER NOT NULL, -- epoch ms
+  proof      BLOB    NOT NULL  -- zeros, so many that they need room on the disk
+) STRICT;
+
+-- For people. ----------------------------------------------------------------------------------------------------------
+
+CREATE VIEW events AS
+SELECT
+  e.id,
+  p.uuid AS project,
+  CASE WHEN typeof(e.event_id) <> 'blob' THEN e.event_id
+    WHEN length(e.event_id) = 32 THEN lower(hex(e.event_id))
+    ELSE lower(substr(hex(e.event_id), 1, 8) || '-' || substr(hex(e.event_id), 9, 4) || '-' || substr(hex(e.event_id), 13, 4)
+      || '-' || substr(hex(e.event_id), 17, 4) || '-' || substr(hex(e.event_id), 21)) END AS event_id,
+  n.name AS event_name,
+  o.source,
+  o.app_package,
+  CASE WHEN typeof(e.install_id) <> 'blob' THEN e.install_id
+    ELSE lower(substr(hex(e.install_id), 1, 8) || '-' || substr(hex(e.install_id), 9, 4) || '-' || substr(hex(e.install_id), 13, 4)
+      || '-' || substr(hex(e.install_id), 17, 4) || '-' || substr(hex(e.install_id), 21)) END AS install_id,
+  CASE WHEN typeof(e.external_id) <> 'blob' THEN e.external_id
+    ELSE lower(substr(hex(e.external_id), 1, 8) || '-' || substr(hex(e.external_id), 9, 4) || '-' || substr(hex(e.external_id), 13, 4)
+      || '-' || substr(hex(e.external_id), 17, 4) || '-' || substr(hex(e.external_id), 21)) END AS external_id,
+  e.session_id,
+  e.occurred_at,
+  e.received_at,
+  e.dims,
+  e.measures,
+  e.properties
+FROM semantic_events AS e
+JOIN projects AS p ON p.id = e.project_id
+JOIN event_names AS n ON n.id = e.name_id
+JOIN origins AS o ON o.id = e.origin_id;
+
+-- received = stored + duplicates + dropped; stored - removed = the events of that day and door.
+CREATE VIEW ledger AS
+SELECT
+  ifnull(p.uuid, '-') AS project,
+  date(l.day * 86400, 'unixepoch') AS day, -- UTC day of received_at
+  l.door, l.received, l.stored, l.duplicates,
+  l.dropped_unreadable + l.dropped_no_name + l.dropped_no_id + l.dropped_bad_time + l.dropped_too_old
+    + l.dropped_erased AS dropped,
+  l.removed_erased + l.removed_expired + l.removed_undone + l.removed_deleted AS removed,
+  l.refused_bad_key + l.refused_not_json + l.refused_bad_request + l.refused_too_large
+    + l.refused_quota + l.refused_timeout + l.refused_unavailable AS refused,
+  l.dropped_unreadable, l.dropped_no_name, l.dropped_no_id, l.dropped_bad_time, l.dropped_too_old, l.dropped_erased,
+  l.changed_values_cut, l.changed_keys_over_limit, l.changed_keys_sensitive, l.changed_times_replaced,
+  l.removed_erased, l.removed_expired, l.removed_undone, l.removed_deleted,
+  l.refused_bad_key, l.refused_not_json, l.refused_bad_request, l.refused_too_large,
+  l.refused_quota, l.refused_timeout, l.refused_unavailable,
+  l.first_id, l.last_id, l.last_received_at
+FROM ledger_days AS l LEFT JOIN projects AS p ON p.id = l.project_id;
