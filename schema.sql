@@ -263,6 +263,30 @@ CREATE TABLE heartbeat ( -- what /healthz writes to prove that the file can be w
   proof      BLOB    NOT NULL  -- zeros, so many that they need room on the disk
 ) STRICT;
 
+-- The page: who is signed in to it. -------------------------------------------------------------------------------------
+
+CREATE TABLE signing ( -- one row
+  id     INTEGER PRIMARY KEY CHECK (id = 1),
+  secret BLOB    NOT NULL -- what the page signs its cookies with
+) STRICT;
+
+INSERT INTO signing (id, secret) VALUES (1, randomblob(32));
+
+CREATE TABLE sessions (
+  id           INTEGER PRIMARY KEY AUTOINCREMENT,
+  kind         TEXT    NOT NULL CHECK (kind IN ('key', 'link', 'unused_link')), -- how it began; unused: no session yet
+  token_hash   BLOB    NOT NULL UNIQUE CHECK (length(token_hash) = 32), -- sha256 of what the cookie or the link holds
+  created_at   INTEGER NOT NULL, -- epoch ms
+  last_used_at INTEGER NOT NULL  -- epoch ms, now and then
+) STRICT;
+
+CREATE TABLE session_projects ( -- what a session opens
+  session_id INTEGER NOT NULL REFERENCES sessions (id) ON DELETE CASCADE,
+  project_id INTEGER NOT NULL REFERENCES projects (id) ON DELETE CASCADE,
+  key_id     INTEGER REFERENCES api_keys (id) ON DELETE CASCADE, -- opened with it, and ends with it; null: by a link
+  PRIMARY KEY (session_id, project_id)
+) STRICT, WITHOUT ROWID;
+
 -- For people. ----------------------------------------------------------------------------------------------------------
 
 CREATE VIEW events AS

@@ -3,11 +3,15 @@
 __version__ = "0.1.0"
 
 
-def create_app(config=None):
-    """The Flask application; `config` overrides single settings, e.g. {"DRENGR_DATABASE": "events.db"}.
+def create_app(config=None, **options):
+    """The Flask application, page included; `config` overrides single settings, e.g. {"DRENGR_DATABASE": "events.db"}.
 
-    Raises  config.BadSetting, store.database.DatabaseError with a sentence for the operator
+    options  see drengr.api.build_app
+    Raises   config.BadSetting, store.database.DatabaseError with a sentence for the operator
     """
     from drengr.api import build_app
+    from drengr.page import add_page
 
-    return build_app(config)
+    app = build_app(config, **options)
+    add_page(app)
+    return app

@@ -117,6 +117,12 @@ SETTINGS = (
             lambda text: _one_of("TEXT", "JSON")(text).lower()),
     Setting("DRENGR_METRICS_TOKEN", "", "text", "Opens /metrics to whoever sends it as a Bearer token; without it "
             "there is no such page.", str.strip),
+    Setting("DRENGR_UI", "on", "on or off", "off: there is no page, everything under /ui/ is 404.",
+            lambda text: _one_of("ON", "OFF")(text).lower()),
+    Setting("DRENGR_UI_INSECURE", "0", "0 or 1", "1: the page also works over plain HTTP from other machines; keys and "
+            "events travel readable.", _between(0, 1)),
+    Setting("DRENGR_PROXIES", "0", "proxies", "How many proxies in a row are trusted to say in X-Forwarded-For, "
+            "-Proto, -Host and -Prefix how they were asked; 0: those headers are ignored.", _between(0, 10)),
     Setting("DRENGR_MAX_LINE_BYTES", "8388608", "bytes", "Longest row of an imported file; a longer one is skipped.",
             _between(1024, 2**30)),
     Setting("DRENGR_MAX_FILE_BYTES", "1099511627776", "bytes", "Largest inflated size of one upload or imported file.",

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from drengr.api import build_app
+from drengr import create_app
 from drengr.api.service import EXTENSION
 from drengr.store import Store
 from tests.cluster import FAST, Cluster, is_emptied, require_postgresql
@@ -105,7 +105,7 @@ def location(backend, database_path, request) -> str:
 
 @pytest.fixture
 def app(location, settings, clock, tmp_path):
-    built = build_app({"DRENGR_DATABASE": location, "DRENGR_FOLDER": str(tmp_path), **settings}, now_ms=clock)
+    built = create_app({"DRENGR_DATABASE": location, "DRENGR_FOLDER": str(tmp_path), **settings}, now_ms=clock)
     yield built
     built.extensions[EXTENSION].outcomes.close()
     built.extensions[EXTENSION].store.close()

@@ -42,6 +42,7 @@ class _Layout:
         self.refused = {(door, reason): self._next() for door in DOORS for reason in REFUSED}
         self.durations = {door: self._next(len(REQUEST_SECONDS) + 2) for door in ALL_DOORS}
         self.commits = self._next(len(COMMIT_SECONDS) + 2)
+        self.sign_ins = self._next(2)  # the minute since 1970, and how many were tried in it
 
     def _next(self, count: int = 1) -> int:
         self.width += count
@@ -80,6 +81,16 @@ class Measures:
         """A transaction was written and flushed."""
         with self._lock:
             self._observe(_AT.commits, COMMIT_SECONDS, seconds)
+
+    def sign_in_tried(self, minute: int, tries: int = 1) -> int:
+        """A key was pasted to sign in to the page, or with -1 turned out to be good; how many were not, this minute."""
+        at = self._row + _AT.sign_ins
+        with self._lock:
+            if self._integers[at] != minute:
+                self._integers[at], self._integers[at + 1] = minute, 0
+            self._integers[at + 1] += tries
+        firsts = [row + _AT.sign_ins for row in range(0, self._slots * _AT.width, _AT.width)]
+        return sum(self._integers[first + 1] for first in firsts if self._integers[first] == minute)
 
     def requests(self) -> Iterator[tuple[str, str, int]]:
         """(door, code, how many), those that occurred."""

@@ -13,7 +13,9 @@ from drengr import current_folder
 
 current_folder.never_import()
 
-import drengr.api  # noqa: F401 - loaded before the workers fork: they share its memory and are back in 0.1 s, not 0.5
+# Loaded before the workers fork: they share its memory and are back in 0.1 s, not 0.5.
+import drengr.api
+import drengr.page  # noqa: F401
 from drengr.api.measures import MOST_SLOTS, measures
 from drengr.config import BadSetting, read_config
 from drengr.log import settle

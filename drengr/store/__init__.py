@@ -2,7 +2,7 @@
 `results` and one exception, StoreError; only the folders below know SQL, connections and where the data lies.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Protocol
 
@@ -30,6 +30,7 @@ from drengr.store.results import (
     Progress,
     Project,
     Restored,
+    Session,
     Slice,
     Upgrade,
     Wrong,
@@ -43,9 +44,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NO_PROJECT", "Access", "Account", "Added", "Arrivals", "Backup", "Busy", "Condition", "Counted", "DatabaseError",
-    "HourIds", "Key", "LedgerDay", "NewProject", "Problem", "Progress", "Project", "Restored", "Slice", "Store",
-    "StoreError", "TooLong", "UnknownProject", "Unreachable", "Upgrade", "Wrong", "WrongAccount", "WrongPeople",
-    "WrongTotal", "back_up", "exists", "open_store", "planned_upgrade", "restore", "upgrade",
+    "HourIds", "Key", "LedgerDay", "NewProject", "Problem", "Progress", "Project", "Restored", "Session", "Slice",
+    "Store", "StoreError", "TooLong", "UnknownProject", "Unreachable", "Upgrade", "Wrong", "WrongAccount",
+    "WrongPeople", "WrongTotal", "back_up", "exists", "open_store", "planned_upgrade", "restore", "upgrade",
 ]  # fmt: skip
 
 
@@ -170,6 +171,40 @@ class Store(PeopleStore, Protocol):
 
     def save_rules(self, wanted: dict[str, str]) -> None:
         """These and no others, from now on. Nothing is written when they are there already."""
+
+    # Who is signed in to the page -------------------------------------------------------------------------------------
+
+    def signing_secret(self) -> bytes:
+        """What the page signs its cookies with; made at random with the database."""
+
+    def make_link(self, project_ids: Sequence[int], at_ms: int) -> str:
+        """What a new link holds, which opens these projects: once, within ten minutes."""
+
+    def begin_session_by_link(self, link: str, earlier: str | None, at_ms: int) -> str | None:
+        """The token of a new session that the link opens; None when it was used, is too old, or never was one.
+
+        earlier  the token of the session that the browser has: what it opens stays open, in the new one; it is over
+        """
+
+    def begin_session_by_key(self, key: str, earlier: str | None, at_ms: int) -> str | None:
+        """The same of a secret key; None when it opens nothing."""
+
+    def session(self, token: str, at_ms: int) -> Session | None:
+        """The session with this token and the projects it opens; None when it ended: signed out, not used for 30 days,
+        its key revoked.
+        """
+
+    def sessions(self, project_id: int, at_ms: int) -> list[Session]:
+        """The sessions that open this project, last used first; of what else they open nothing is said."""
+
+    def note_session_use(self, session_id: int, at_ms: int) -> None:
+        """The session was used."""
+
+    def end_session(self, token: str) -> None:
+        """This session is over."""
+
+    def end_sessions(self, project_id: int) -> None:
+        """Every session that opens this project is over, and so is every unused link to it."""
 
     # The database itself ----------------------------------------------------------------------------------------------
 

@@ -61,6 +61,18 @@ class Key(NamedTuple):
     revoked_at: int | None  # epoch ms; ahead of now: it was rotated and is good until then
 
 
+class Session(NamedTuple):
+    """Somebody who is signed in to the page."""
+
+    id: int
+    kind: str  # "key" | "link": how it began
+    created_at: int  # epoch ms
+    last_used_at: int  # epoch ms, now and then
+    key_id: int | None  # of the key it ends with; None: opened by a link
+    hint: str | None  # of that key
+    projects: list[Project]  # that it opens, by name
+
+
 class Added(NamedTuple):
     """What became of the events of one write."""
 

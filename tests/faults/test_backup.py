@@ -118,6 +118,14 @@ def ids_in_live(service: Service) -> set[str]:
     return {event["event_id"] for event in service.events()}
 
 
+def seconds_of(process: subprocess.Popen[str]) -> float:
+    """How long the command takes here and now, when nobody kills it."""
+    began = time.monotonic()
+    process.communicate(timeout=60)
+    assert process.returncode == 0
+    return time.monotonic() - began
+
+
 def killed_after(process: subprocess.Popen[str], seconds: float) -> bool:
     """Whether the process was still at work."""
     try:
@@ -145,10 +153,10 @@ def large(tmp_path) -> Path:
 def test_a_killed_backup_leaves_the_one_before_or_the_new_one(large, tmp_path):
     copy = tmp_path / "copies" / "copy.db"
     copy.parent.mkdir()
-    back_up(str(large), str(copy))
+    whole_s = seconds_of(command(large, "backup", str(copy)))
     killed = 0
     for number in range(KILLS):
-        killed += killed_after(command(large, "backup", str(copy)), 0.25 + number * 0.06)
+        killed += killed_after(command(large, "backup", str(copy)), whole_s * (number + 0.5) / KILLS)
         with closing(sqlite3.connect(f"file:{copy}?mode=ro", uri=True)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             assert connection.execute("SELECT count(*) FROM events").fetchone() == (60_000,)
@@ -162,9 +170,12 @@ def test_a_killed_restore_leaves_the_database_or_the_backup(large, tmp_path):
     back_up(str(large), str(copy))
     with closing(SqliteStore(str(large))) as store:
         store.add(1, [event(event_id="later")])
+    whole_s = seconds_of(command(large, "restore", str(copy)))
+    with closing(SqliteStore(str(large))) as store:
+        store.add(1, [event(event_id="later")])
     killed = 0
     for number in range(KILLS):
-        killed += killed_after(command(large, "restore", str(copy)), 0.25 + number * 0.08)
+        killed += killed_after(command(large, "restore", str(copy)), whole_s * (number + 0.5) / KILLS)
         with closing(SqliteStore(str(large), access="write")) as store:  # as a service would find it
             events = store.database.read("SELECT count(*) FROM events")[0][0]
             assert events in (60_000, 60_001)

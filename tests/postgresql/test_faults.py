@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 
 from drengr.store import Added, StoreError, Unreachable, open_store
+from drengr.store.postgresql.database import LostCommit
 from tests.admin import event
 from tests.postgresql.proxy import Proxy
 
@@ -65,6 +66,20 @@ def test_a_lost_answer_of_a_server_that_is_gone_is_no_success(durable):
         outcome, seconds = timed(store.add, 1, [event(event_id="a")])
         watch.join()
         assert isinstance(outcome, StoreError) and seconds < WITHIN_S
+
+
+def test_a_number_that_a_crash_gave_to_another_transaction_is_no_success(durable, monkeypatch):
+    """What a crashed server had not written to its disk is gone, the number that it gave out too: another has it."""
+    url = durable.url(durable.make_database())
+    with Proxy(durable.port) as proxy, closing(open_store(proxy.url(url))) as store:
+        store.make_project("shop")
+        another = store.database.read("SELECT max(xmin::text::bigint)::text FROM projects")[0][0]
+        proxy.forwards, proxy.cut_at = False, _COMMIT
+        number = property(lambda lost: another, lambda lost, given: None)
+        monkeypatch.setattr(LostCommit, "transaction", number, raising=False)
+        outcome, _ = timed(store.add, 1, [event(event_id="a")])
+        assert isinstance(outcome, Unreachable) and "nothing was stored" in str(outcome)
+        assert store.add(1, [event(event_id="a")]) == Added(1, 0)
 
 
 def _kill_once_cut(proxy: Proxy, server) -> None:

@@ -1,6 +1,6 @@
 """The store in PostgreSQL: any number of processes and machines write to it (contract 13)."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -12,7 +12,7 @@ from drengr.admin.exports import ExportQuery
 from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
-from drengr.store import imports, names, projects, rules
+from drengr.store import imports, names, projects, rules, sessions
 from drengr.store.clock import now_ms
 from drengr.store.postgresql import count, export, followers, ledger, quota, read, schema, totals
 from drengr.store.postgresql.connections import Connection
@@ -34,6 +34,7 @@ from drengr.store.results import (
     Problem,
     Progress,
     Project,
+    Session,
     Slice,
     Upgrade,
     WrongAccount,
@@ -231,6 +232,42 @@ class PostgresqlStore:
     @_verb
     def save_rules(self, wanted: dict[str, str]) -> None:
         rules.save_rules(self.database, self.database, wanted)
+
+    @_verb
+    def signing_secret(self) -> bytes:
+        return sessions.secret(self.database)
+
+    @_verb
+    def make_link(self, project_ids: Sequence[int], at_ms: int) -> str:
+        return sessions.make_link(self.database, project_ids, at_ms)
+
+    @_verb
+    def begin_session_by_link(self, link: str, earlier: str | None, at_ms: int) -> str | None:
+        return sessions.begin_by_link(self.database, link, earlier, at_ms)
+
+    @_verb
+    def begin_session_by_key(self, key: str, earlier: str | None, at_ms: int) -> str | None:
+        return sessions.begin_by_key(self.database, key, earlier, at_ms)
+
+    @_verb
+    def session(self, token: str, at_ms: int) -> Session | None:
+        return sessions.session_of(self.database, token, at_ms)
+
+    @_verb
+    def sessions(self, project_id: int, at_ms: int) -> list[Session]:
+        return sessions.sessions_of(self.database, project_id, at_ms)
+
+    @_verb
+    def note_session_use(self, session_id: int, at_ms: int) -> None:
+        sessions.note_use(self.database, session_id, at_ms)
+
+    @_verb
+    def end_session(self, token: str) -> None:
+        sessions.end(self.database, token)
+
+    @_verb
+    def end_sessions(self, project_id: int) -> None:
+        sessions.end_all(self.database, project_id)
 
     @_verb
     def prove_writable(self) -> None:

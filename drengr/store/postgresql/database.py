@@ -21,16 +21,23 @@ LONG_READ_S = 3600.0  # verify
 
 _ASK_EVERY_S = 0.05
 _STATUS = "SELECT pg_xact_status(?::xid8)"
+_IS_THERE = "SELECT count(*) FROM semantic_events WHERE project_id = ? AND dedup_key = ?::bytea AND id = ?"
 
 R = TypeVar("R")
+EventRow = tuple[int, bytes, int]  # its project_id, dedup_key, id
 
 
 class LostCommit(Exception):
-    """The connection broke while it was committing."""
+    """The connection broke while it was committing.
 
-    def __init__(self, transaction: str) -> None:
+    transaction  its number
+    row          an event that it inserted, if it did
+    """
+
+    def __init__(self, transaction: str, row: EventRow | None) -> None:
         super().__init__(transaction)
         self.transaction = transaction
+        self.row = row
 
 
 class Database:
@@ -92,12 +99,15 @@ class Database:
     def find_out(self, lost: LostCommit, deadline: float) -> None:
         """Returns when the transaction is committed. Raises StoreError when it is not, or cannot be known in time.
 
-        While its server process has not noticed yet that nobody listens, it is still in progress.
+        While its server process has not noticed yet that nobody listens, it is still in progress. The status alone may
+        be another's: a server that crashed before it had written the number to its disk gives it out once more.
         """
         status = None
         while status in (None, "in progress") and time.monotonic() < deadline:
             with suppress(psycopg.Error, StoreError):
                 status = self._rows(_STATUS, (lost.transaction,), deadline)[0][0]
+                if status == "committed" and lost.row and not self._rows(_IS_THERE, lost.row, deadline)[0][0]:
+                    status = "aborted"
             time.sleep(_ASK_EVERY_S)
         if status != "committed":
             known = "nothing was stored" if status == "aborted" else "what became of it is not known"
@@ -150,13 +160,13 @@ def number_in(results: psycopg.Cursor[tuple[Any, ...]]) -> str:
     return str(results.fetchall()[0][0])
 
 
-def commit(connection: Connection, transaction: str) -> None:
-    """Commit. Raises LostCommit when nobody says whether it was done."""
+def commit(connection: Connection, transaction: str, row: EventRow | None = None) -> None:
+    """Commit. Raises LostCommit, which knows an event that was inserted, when nobody says whether it was done."""
     try:
         done = connection.execute("COMMIT")
     except psycopg.Error as error:
         if connection.raw.closed:
-            raise LostCommit(transaction) from error
+            raise LostCommit(transaction, row) from error
         raise
     if done.statusmessage != "COMMIT":
         raise StoreError("PostgreSQL took the transaction back; nothing was stored.")

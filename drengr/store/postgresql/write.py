@@ -25,6 +25,7 @@ from drengr.store.postgresql.database import (
     LONG_WRITE_S,
     WRITE_S,
     Database,
+    EventRow,
     LostCommit,
     commit,
     number_in,
@@ -189,8 +190,8 @@ class EventWriter:
             with self._database.writing(deadline, slow=slow) as connection:
                 begun = time.perf_counter()
                 members = additions if isinstance(additions, list) else additions()
-                results, transaction = self._put(connection, members, learned)
-                commit(connection, transaction)
+                results, transaction, row = self._put(connection, members, learned)
+                commit(connection, transaction, row)
                 self.observe(time.perf_counter() - begun)
         except LostCommit as lost:
             self._database.find_out(lost, deadline + ASK_AGAIN_S)
@@ -199,14 +200,16 @@ class EventWriter:
         self._codes.update(learned)  # only now: had it been undone, the new codes would mean nothing
         return results
 
-    def _put(self, connection: Connection, additions: list[Addition], learned: Codes) -> tuple[list[Added], str]:
-        """(what became of each, the number of the transaction)."""
+    def _put(
+        self, connection: Connection, additions: list[Addition], learned: Codes
+    ) -> tuple[list[Added], str, EventRow | None]:
+        """(what became of each, the number of the transaction, an event that it inserted)."""
         codes = self._codes | learned if learned else self._codes
         missing = {key for addition in additions for key in _words(addition) if key not in codes}
         if missing:
             learned.update(_learned(connection, missing))
             codes = self._codes | learned
-        ids = _insert(connection, [(a.project_id, event) for a in additions for event in a.events], codes)
+        ids, row = _insert(connection, [(a.project_id, event) for a in additions for event in a.events], codes)
         entries, usage, results, first = Entries(), Counter[tuple[int, int]](), [], 1
         for addition in additions:
             new = [(ids[place], event) for place, event in enumerate(addition.events, first) if place in ids]
@@ -220,7 +223,7 @@ class EventWriter:
         for addition, added in zip(additions, results, strict=True):
             if addition.alongside is not None:
                 addition.alongside(connection, added)
-        return results, transaction
+        return results, transaction, row
 
 
 def _words(addition: Addition) -> Iterable[tuple[Any, ...]]:
@@ -250,10 +253,14 @@ def _made(
     return {tuple(row[:2]): row[2] for row in connection.execute(find, columns).fetchall()}
 
 
-def _insert(connection: Connection, events: list[tuple[int, Event]], codes: Codes) -> dict[int, int]:
-    """Place → id of the events that were not here yet, places counted from 1; they are inserted and counted."""
+def _insert(
+    connection: Connection, events: list[tuple[int, Event]], codes: Codes
+) -> tuple[dict[int, int], EventRow | None]:
+    """(place → id of the events that were not here yet, places counted from 1; one of them); they are inserted and
+    counted.
+    """
     if not events:
-        return {}
+        return {}, None
     rows = [
         (
             project_id,
@@ -277,7 +284,8 @@ def _insert(connection: Connection, events: list[tuple[int, Event]], codes: Code
     *columns, places = zip(*rows, strict=True)
     written = [arrays.WRITE[kind](column) for kind, column in zip(_COLUMNS.values(), columns, strict=True)]
     slot = connection.slot
-    return dict(connection.execute(_INSERT, (len(rows), arrays.numbers(places), *written, slot, slot)).fetchall())
+    ids = dict(connection.execute(_INSERT, (len(rows), arrays.numbers(places), *written, slot, slot)).fetchall())
+    return ids, next(((*_key(row), ids[row[-1]]) for row in rows if row[-1] in ids), None)
 
 
 def _key(row: tuple[Any, ...]) -> tuple[int, bytes]:

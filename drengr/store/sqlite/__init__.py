@@ -1,14 +1,14 @@
 """The store in one SQLite file: who reads it, who writes it. All of SQLite's SQL is in this folder."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing
 
 from drengr.admin.exports import ExportQuery
 from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
-from drengr.store import imports, names, projects, rules
+from drengr.store import imports, names, projects, rules, sessions
 from drengr.store.results import (
     FIRST_DAY,
     Access,
@@ -26,6 +26,7 @@ from drengr.store.results import (
     Progress,
     Project,
     Restored,
+    Session,
     Slice,
     Upgrade,
     Wrong,
@@ -190,6 +191,43 @@ class SqliteStore(PeopleVerbs):
     @verb
     def save_rules(self, wanted: dict[str, str]) -> None:
         rules.save_rules(self.database, self.commits, wanted)
+
+    @verb
+    def signing_secret(self) -> bytes:
+        return sessions.secret(self.database)
+
+    @verb
+    def make_link(self, project_ids: Sequence[int], at_ms: int) -> str:
+        return sessions.make_link(self.commits, project_ids, at_ms)
+
+    @verb
+    def begin_session_by_link(self, link: str, earlier: str | None, at_ms: int) -> str | None:
+        return sessions.begin_by_link(self.commits, link, earlier, at_ms)
+
+    @verb
+    def begin_session_by_key(self, key: str, earlier: str | None, at_ms: int) -> str | None:
+        return sessions.begin_by_key(self.commits, key, earlier, at_ms)
+
+    @verb
+    def session(self, token: str, at_ms: int) -> Session | None:
+        found = sessions.session_of(self.database, token, at_ms)
+        return found and found._replace(projects=[self.database.met(project) for project in found.projects])
+
+    @verb
+    def sessions(self, project_id: int, at_ms: int) -> list[Session]:
+        return sessions.sessions_of(self.database, project_id, at_ms)
+
+    @verb
+    def note_session_use(self, session_id: int, at_ms: int) -> None:
+        sessions.note_use(self.commits, session_id, at_ms)
+
+    @verb
+    def end_session(self, token: str) -> None:
+        sessions.end(self.commits, token)
+
+    @verb
+    def end_sessions(self, project_id: int) -> None:
+        sessions.end_all(self.commits, project_id)
 
     @verb
     def prove_writable(self) -> None:

@@ -27,6 +27,7 @@ GO_BACK = frozenset(
     }
 )  # fmt: skip
 _ITS_OWN = frozenset({"schema_migration"})  # of each file
+ENDS = ("session_projects", "sessions")  # whoever is signed in signs in again
 _PATIENCE_S = 2.0  # with commands that use the database for a moment
 _BLOCK_BYTES = 1 << 20
 _BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
@@ -87,6 +88,8 @@ def _prepare(part: str, source: str, kept: _Kept | None, say: Say) -> int:
     with closing(connect(part, foreign_keys=0)) as connection:
         if kept is not None and _carry_over(connection, kept, projects):
             events = connection.execute("SELECT count(*) FROM semantic_events").fetchone()[0]
+        for table in ENDS:
+            connection.execute(f"DELETE FROM {table}")
     migrate.serve_from(part)
     return events
 
@@ -136,7 +139,8 @@ def _must_be_sound(part: str, source: str) -> int:
     with closing(checked.Copy(part)) as copy:
         found = checked.findings(copy)
     if found.fault:
-        raise DatabaseError(f"{source} is damaged: {found.fault}; take another backup.")
+        fault = " ".join(found.fault.split())  # SQLite's own words may stand on several lines
+        raise DatabaseError(f"{source} is damaged: {fault}; take another backup.")
     if found.wrong_totals:
         raise DatabaseError(
             f"{source}: {len(found.wrong_totals)} totals are not those of its events, such as {found.wrong_totals[0]};"
@@ -222,7 +226,7 @@ def _must_be_unreadable(path: str, error: sqlite3.DatabaseError, without_old: bo
 
 def _read(connection: sqlite3.Connection) -> _Kept | None:
     found = [row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-    names = {name for name in found if not name.startswith("sqlite_")} - GO_BACK - _ITS_OWN
+    names = {name for name in found if not name.startswith("sqlite_")} - GO_BACK - _ITS_OWN - set(ENDS)
     if "projects" not in names:  # whoever made it died before it had tables
         return None
     tables = {name: _rows(connection, name) for name in sorted(names)}
