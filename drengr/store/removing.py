@@ -1,0 +1,253 @@
+"""Removals: events that go, some at a time (contract 9): the one way in which events are deleted.
+
+A removal is a row that says which events; whatever process goes on with it takes some, with all that counts them, in one
+short transaction after the other, and lets live requests pass between. It may be killed at any moment: what it had not
+taken is there, and whoever comes next goes on. What is older than a project keeps needs no row: its time says it.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple, Protocol
+
+import orjson
+
+from drengr.events.times import DAY_MS
+from drengr.log import faults
+from drengr.store import floors
+from drengr.store.clock import now_ms
+from drengr.store.sql import Statements
+
+_SLICE_S = 0.010
+_FEWEST, _MOST = 10, 5_000  # events of a slice
+_LEFT_MS = 3_000  # after so long without work on it a removal is anybody's
+_LOOK_EVERY_MS = 60_000  # at the clock
+
+_UNFINISHED = "SELECT id, project_id, why, began_at, bound, condition, worked_at FROM removals ORDER BY id"
+_CLAIM = "UPDATE removals SET worked_at = ? WHERE id = ? AND worked_at = ?"
+_WORKED = "UPDATE removals SET worked_at = ?, events = events + ? WHERE id = ?"
+_ERASED_SO_FAR = "UPDATE erasures SET events = events + ? WHERE removal_id = ?"
+_KEPT = "SELECT project_id, keep_days, checked_at, is_stopped FROM floors WHERE keep_days IS NOT NULL ORDER BY project_id"
+_LOOKED = """
+UPDATE floors SET checked_at = ?, is_stopped = ? WHERE project_id = ? AND coalesce(checked_at, 0) = ? AND is_stopped = 0
+"""
+
+_ERASING = """
+SELECT e.id, g.is_named, g.identity_id FROM erasing AS g
+CROSS JOIN semantic_events AS e
+WHERE g.removal_id = ? AND e.identity_id = g.identity_id AND {bound}
+ORDER BY g.is_named, g.identity_id LIMIT ?
+"""
+_ERASED = """
+DELETE FROM erasing WHERE removal_id = ? AND (is_named < ? OR (is_named = ? AND identity_id < ?))
+"""
+_EXPIRED = "SELECT id FROM semantic_events WHERE project_id = ? AND occurred_at < ? ORDER BY occurred_at LIMIT ?"
+_DELETED = """
+SELECT e.id, e.occurred_at FROM semantic_events AS e CROSS JOIN origins AS o
+WHERE o.id = e.origin_id AND e.project_id = ? AND e.occurred_at >= ? AND e.occurred_at <= ? AND {bound}{filters}
+ORDER BY e.occurred_at LIMIT ?
+"""
+_EVER, _NEVER = -(2**62), 2**62
+
+
+class Removal(NamedTuple):
+    """One row of removals."""
+
+    id: int
+    project_id: int
+    why: str
+    began_at: int  # epoch ms
+    bound: int  # see Parts.bound
+    condition: dict[str, Any]
+    worked_at: int  # epoch ms
+
+
+class Parts(Protocol):
+    """What of it is another thing on each store."""
+
+    bound: str  # SQL: that an event `e` was there before the removal's `bound`, which is its parameter
+    settles_ms: int  # so long after a removal began may transactions end that began before it
+
+    def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """All rows of a query."""
+
+    def write(self, work: Callable[[Any], Any], rows: int) -> Any:
+        """What `work(connection)` returned, once its transaction is committed."""
+
+    def remove(self, connection: Any, ids: Sequence[int], why: Any) -> int:
+        """How many events of these ids there were; they are gone, and nothing counts them any more."""
+
+    def others_wait(self) -> bool:
+        """Whether somebody else has been waiting to write lately."""
+
+    def clean(self) -> bool:
+        """Give room back and overwrite what is left of rows that are gone; whether that is done."""
+
+
+class Remover:
+    """Goes on with what is to go. One a store; its methods may be called from any thread."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._row_s = 0.0005  # what one event takes
+        self._from: dict[int, int] = {}  # by removal, the occurred_at up to which nothing is left
+
+    def go_on(self, seconds: float, only: int | None = None) -> bool:
+        """Work for about so long; whether nothing is left that this process has to do.
+
+        only  the removal to go on with; None: all, and what is older than is kept
+        """
+        deadline, is_done = time.monotonic() + seconds, True
+        for number, project_id, why, began_at, bound, condition, worked_at in self._parts.read(_UNFINISHED):
+            removal = Removal(number, project_id, why, began_at, bound, orjson.loads(condition), worked_at)
+            if only in (None, number):
+                is_done = self._claim(removal) and self._finish(removal, deadline) and is_done
+        if only is None:
+            for project_id, keep_days, checked_at, is_stopped in self._parts.read(_KEPT):
+                if not is_stopped and self._looks_at_the_clock(project_id, checked_at):
+                    is_done = self._expire(project_id, keep_days, deadline) and is_done
+        return is_done
+
+    def _claim(self, removal: Removal) -> bool:
+        """Whether nobody else is at it."""
+        now = now_ms()
+        if 0 <= now - removal.worked_at < _LEFT_MS:
+            return False
+        return self._changes(_CLAIM, now, removal.id, removal.worked_at)
+
+    def _finish(self, removal: Removal, deadline: float) -> bool:
+        """Whether all of its events are gone, for good."""
+        while True:
+            ids, behind = self._next(removal)
+            if not ids:
+                break
+            self._take(removal, ids, behind)
+            if time.monotonic() > deadline:
+                self._changes(_WORKED, 0, 0, removal.id)
+                return False
+        if now_ms() < removal.began_at + self._parts.settles_ms or not self._parts.clean():
+            self._changes(_WORKED, 0, 0, removal.id)
+            return False
+        self._parts.write(lambda connection: _end(connection, removal.id), 1)
+        self._from.pop(removal.id, None)
+        return True
+
+    def _next(self, removal: Removal) -> tuple[list[int], tuple[int, ...] | None]:
+        """(some of its events; the parameters of _ERASED once they are gone)."""
+        if removal.why == "erased":
+            rows = self._parts.read(_ERASING.format(bound=self._parts.bound), (removal.id, removal.bound, self._most()))
+            behind = (removal.id, rows[-1][1], rows[-1][1], rows[-1][2]) if rows else None
+            return [row[0] for row in rows], behind
+        wanted = removal.condition
+        filters, values = "", []
+        for column, member in (("e.name_id", "name_id"), ("o.source", "source")):
+            if member in wanted:
+                filters += f" AND {column} = ?"
+                values.append(wanted[member])
+        since = max(wanted.get("since", _EVER), self._from.get(removal.id, _EVER))
+        span = since, wanted.get("until", _NEVER), removal.bound
+        sql = _DELETED.format(bound=self._parts.bound, filters=filters)
+        rows = self._parts.read(sql, (removal.project_id, *span, *values, self._most()))
+        if rows:
+            self._from[removal.id] = rows[0][1]
+        return [row[0] for row in rows], None
+
+    def _take(self, removal: Removal, ids: list[int], behind: tuple[int, ...] | None) -> None:
+        def take(connection: Any) -> None:
+            floors.forbid(connection, removal.project_id, _for_ever(connection, ids, removal))
+            events = self._parts.remove(connection, ids, removal.why)
+            connection.execute(_WORKED, (now_ms(), events, removal.id))
+            if removal.why == "erased":
+                connection.execute(_ERASED_SO_FAR, (events, removal.id))
+                connection.execute(_ERASED, behind or ())
+
+        self._slice(take, len(ids))
+
+    def _expire(self, project_id: int, keep_days: int, deadline: float) -> bool:
+        """Whether nothing of the project is older than it keeps."""
+        is_first = True
+        while ids := [row[0] for row in self._parts.read(_EXPIRED, (project_id, _oldest(keep_days), self._most()))]:
+
+            def take(connection: Any, ids: list[int] = ids) -> None:
+                floors.forbid(connection, project_id, _for_ever(connection, ids, None))
+                self._parts.remove(connection, ids, "expired")
+
+            self._slice(take, len(ids))
+            is_first = False
+            if time.monotonic() > deadline:
+                return False
+        return is_first or self._parts.clean()
+
+    def _looks_at_the_clock(self, project_id: int, checked_at: int | None) -> bool:
+        """Whether this process is the one to let events expire now: one a minute, and only while the clock goes on.
+
+        Once it jumped nothing expires any more.
+        """
+        now, before = now_ms(), checked_at or 0
+        if floors.jumped(checked_at, now):
+            self._changes(_LOOKED, before, 1, project_id, before)
+            faults.warning(
+                "The clock is %d days away from when it was looked at last: nothing expires in the project numbered %d"
+                " until `drengr project keep` is given again.", abs(now - before) // DAY_MS, project_id,
+            )  # fmt: skip
+            return False
+        return now - before >= _LOOK_EVERY_MS and self._changes(_LOOKED, now, 0, project_id, before)
+
+    def _changes(self, sql: str, *parameters: int) -> bool:
+        """Whether the statement changed a row."""
+        return bool(self._parts.write(lambda connection: connection.execute(sql, parameters).rowcount, 1))
+
+    def _slice(self, take: Callable[[Any], int], rows: int) -> None:
+        """One transaction, and a pause in which others have their turn."""
+        begun = time.perf_counter()
+        self._parts.write(take, rows)
+        took = time.perf_counter() - begun
+        self._row_s = max(took / rows, 1e-6)
+        if self._parts.others_wait():
+            time.sleep(2 * took)
+
+    def _most(self) -> int:
+        return min(max(int(_SLICE_S / self._row_s), _FEWEST), _MOST)
+
+
+def begin(
+    connection: Statements,
+    project_id: int,
+    why: str,
+    bound: int,
+    condition: dict[str, Any] | None = None,
+    *,
+    began_at: int,
+) -> int:
+    """The number of a new removal, in the caller's transaction."""
+    row = project_id, why, began_at, bound, orjson.dumps(condition or {}).decode()
+    connection.execute(
+        "INSERT INTO removals (project_id, why, began_at, bound, condition, events, worked_at)"
+        " VALUES (?, ?, ?, ?, ?, 0, 0)",
+        row,
+    )
+    return int(connection.execute("SELECT max(id) FROM removals WHERE project_id = ?", (project_id,)).fetchall()[0][0])
+
+
+def _end(connection: Statements, removal_id: int) -> None:
+    connection.execute("UPDATE erasures SET removal_id = NULL WHERE removal_id = ?", (removal_id,))
+    connection.execute("DELETE FROM erasing WHERE removal_id = ?", (removal_id,))
+    connection.execute("DELETE FROM removals WHERE id = ?", (removal_id,))
+
+
+def _for_ever(connection: Statements, ids: list[int], removal: Removal | None) -> list[tuple[str, int, str]]:
+    """Those of the events whose repeats are refused whatever their time: (event_id, occurred_at, source).
+
+    The admin door promises each id once for ever; of an erased person, those stamped later than the erasure.
+    """
+    places = ", ".join("?" * len(ids))
+    later = removal.began_at if removal is not None and removal.why == "erased" else _NEVER
+    found = connection.execute(
+        "SELECT event_id, occurred_at, source FROM events"
+        f" WHERE id IN ({places}) AND event_id IS NOT NULL AND (source = 'admin' OR occurred_at >= ?)",
+        (*ids, later),
+    )
+    return [(row[0], row[1], row[2]) for row in found.fetchall()]
+
+
+def _oldest(keep_days: int) -> int:
+    return now_ms() - keep_days * DAY_MS

@@ -1,0 +1,121 @@
+"""Who goes with an erasure, in the file; and what removals need of it (contract 9)."""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from typing import Any
+
+from drengr.people.erasures import By, Erasure
+from drengr.people.questions import Who
+from drengr.store import erasures
+from drengr.store.clock import now_ms
+from drengr.store.sqlite.connections import connect
+from drengr.store.sqlite.database import Database
+from drengr.store.sqlite.group_commit import HISTORY_ROWS, GroupCommit
+from drengr.store.sqlite.packing import folded_id, packed_id, plain_id
+from drengr.store.sqlite.removal import remove
+
+_PERSON = "SELECT id FROM persons WHERE project_id = ? AND is_device = ? AND person = ?"
+_OF_USER = "SELECT user_id IS NOT NULL, id FROM identities WHERE person_id = ?"
+_OF_DEVICE = "SELECT 0, id FROM identities WHERE device_id = ? AND user_id IS NULL"
+_EVENTS = """
+SELECT count(*) FROM {identities} AS i
+CROSS JOIN semantic_events AS e INDEXED BY events_by_identity_and_time ON e.identity_id = i.id
+"""
+# Devices whose anonymous events are the user's, or would be: it alone had them, and their id is no other user's.
+_DEVICES = """
+SELECT DISTINCT d.person FROM identities AS i CROSS JOIN persons AS d ON d.id = i.device_id
+WHERE i.person_id = :number AND d.person <> :person AND coalesce(
+  (SELECT u.id FROM persons AS u WHERE (u.project_id, u.is_device, u.person) = (d.project_id, 0, d.person)), d.user_id
+) = :number
+"""
+_SHARED = """
+SELECT count(DISTINCT d.id) FROM identities AS i CROSS JOIN persons AS d ON d.id = i.device_id
+WHERE i.person_id = ? AND i.user_id IS NOT NULL AND d.is_shared
+"""
+_USER_OF_DEVICE = """
+SELECT u.person FROM identities AS i CROSS JOIN persons AS u ON u.id = i.person_id
+WHERE i.device_id = ? AND i.user_id IS NULL AND u.is_device = 0 LIMIT 1
+"""
+_NEWEST = "SELECT ifnull(max(id), 0) FROM semantic_events"
+_PAGES_AT_ONCE = 200
+_CHECKPOINT_WAITS_MS = 100
+
+
+def erase(
+    database: Database, commits: GroupCommit, project_id: int, who: Who, by: By, requester: str | None
+) -> tuple[int, str | None]:
+    """(the number of the removal, the user who has the rest of a device's events): the tombstone is committed."""
+
+    def begun(connection: sqlite3.Connection) -> tuple[int, str | None]:
+        found = _found(connection, project_id, who)
+        newest = connection.execute(_NEWEST).fetchone()[0]
+        number = erasures.begin(
+            connection, project_id, who, found, by, requester, erased_at=now_ms(), bound=newest
+        )
+        return number, found.user
+
+    result: tuple[int, str | None] = commits.run(begun)
+    return result
+
+
+def would_erase(database: Database, project_id: int, who: Who, by: By) -> Erasure:
+    """What that would be."""
+    with database.snapshot() as connection:
+        return erasures.would_erase(connection, project_id, who, _found(connection, project_id, who), by)
+
+
+def _found(connection: sqlite3.Connection, project_id: int, who: Who) -> erasures.Found:
+    person, is_device = folded_id(packed_id(who.id)), who.kind == "device"
+    row = connection.execute(_PERSON, (project_id, is_device, person)).fetchone()
+    if row is None:
+        return erasures.Found(None, [], 0, [], 0)
+    (number,) = row
+    identities = _OF_DEVICE if is_device else _OF_USER
+    listed = connection.execute(identities, (number,)).fetchall()
+    events = connection.execute(_EVENTS.format(identities=f"({identities})"), (number,)).fetchone()[0]
+    if is_device:
+        user = connection.execute(_USER_OF_DEVICE, (number,)).fetchone()
+        return erasures.Found(number, listed, events, [], 0, plain_id(user[0]) if user else None)
+    rows = connection.execute(_DEVICES, {"number": number, "person": person})
+    devices = [text for (packed,) in rows if (text := plain_id(packed)) is not None]
+    return erasures.Found(number, listed, events, devices, connection.execute(_SHARED, (number,)).fetchone()[0])
+
+
+class SqliteParts:
+    """What removals need of the file; see drengr.store.removing.Parts."""
+
+    bound = "e.id <= ?"
+    settles_ms = 0
+
+    def __init__(self, database: Database, commits: GroupCommit) -> None:
+        self._database = database
+        self._commits = commits
+
+    def read(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._database.read(sql, parameters)
+
+    def write(self, work: Callable[[sqlite3.Connection], Any], rows: int) -> Any:
+        return self._commits.run(work, rows)
+
+    def remove(self, connection: sqlite3.Connection, ids: Sequence[int], why: Any) -> int:
+        return remove(connection, ids, why)
+
+    def others_wait(self) -> bool:
+        return self._commits.pace.rows() < HISTORY_ROWS
+
+    def clean(self) -> bool:
+        while self._database.read("PRAGMA freelist_count")[0][0]:
+            if not self._commits.run(_shrink, _PAGES_AT_ONCE):
+                break
+        with closing(connect(self._database.path, busy_timeout=_CHECKPOINT_WAITS_MS)) as connection:
+            is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        return not is_busy
+
+
+def _shrink(connection: sqlite3.Connection) -> int:
+    """How many free pages were given back; Python steps through a pragma once, and one step frees one page."""
+    before = connection.execute("PRAGMA freelist_count").fetchone()[0]
+    for _ in range(min(before, _PAGES_AT_ONCE)):
+        connection.execute("PRAGMA incremental_vacuum(1)")
+    return int(before - connection.execute("PRAGMA freelist_count").fetchone()[0])
