@@ -168,6 +168,18 @@ CREATE TABLE day_people ( -- how many people were there on a day, by how long th
   PRIMARY KEY (project_id, day, gap)
 ) STRICT, WITHOUT ROWID;
 
+-- Sets of people, made when there is time and dropped by whatever changes them: what is there is right, and may be missing.
+CREATE TABLE day_sets (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  name_id    INTEGER NOT NULL, -- who had an event of that name; 0: whoever had any
+  day        INTEGER NOT NULL,
+  begun_at   INTEGER NOT NULL, -- epoch ms
+  people     BLOB,             -- zlib; bit n, counted from the lowest of the first byte, is persons.id n. Null: not made yet
+  newcomers  BLOB,             -- likewise: those whose first day it was; of a name: nobody
+  UNIQUE (project_id, name_id, day)
+) STRICT;
+
 -- Totals, kept in the transaction that stores the events: counts need not read them. -----------------------------------
 
 CREATE TABLE day_totals (

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterable
 
+from drengr.store.sqlite.people.day_sets import drop_moved
 from drengr.store.sqlite.people.days import PersonDays, parts
 from drengr.store.sqlite.people.marks import mark_shared
 
@@ -57,4 +58,5 @@ def _give(
             moved = parts(at for times in asked for (at,) in times)
             days.remove(project_id, owner, moved)
         days.add(project_id, person, moved)
+        drop_moved(connection, project_id, identities, moved)
     return {identity: person for identities in owners.values() for identity in identities}
