@@ -175,7 +175,7 @@ CREATE TABLE day_sets (
   name_id    INTEGER NOT NULL, -- who had an event of that name; 0: whoever had any
   day        INTEGER NOT NULL,
   begun_at   INTEGER NOT NULL, -- epoch ms
-  people     BLOB,             -- zlib; bit n, counted from the lowest of the first byte, is persons.id n. Null: not made yet
+  people     BLOB,             -- zlib of bits: the lowest of the first byte is persons.id 0. Null: not made yet
   newcomers  BLOB,             -- likewise: those whose first day it was; of a name: nobody
   UNIQUE (project_id, name_id, day)
 ) STRICT;

@@ -22,8 +22,8 @@ from drengr.store.sqlite.connections import connect
 # Events, the words they hold by number, and what counts them. Every other table stays as the database has it.
 GO_BACK = frozenset(
     {
-        "semantic_events", "event_names", "origins", "identities", "persons", "person_days", "day_people", "day_totals",
-        "hour_totals", "live_usage", "ledger_days", "problems", "import_progress", "heartbeat",
+        "semantic_events", "event_names", "origins", "identities", "persons", "person_days", "day_people", "day_sets",
+        "day_totals", "hour_totals", "live_usage", "ledger_days", "problems", "import_progress", "heartbeat",
     }
 )  # fmt: skip
 _ITS_OWN = frozenset({"schema_migration"})  # of each file
