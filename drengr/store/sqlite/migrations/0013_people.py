@@ -105,7 +105,7 @@ CREATE UNIQUE INDEX identity_by_ids ON identities (project_id, ifnull(install_id
 _INDEXES = (
     "CREATE UNIQUE INDEX event_by_dedup_id ON semantic_events (project_id, event_id) WHERE event_id IS NOT NULL",
     "CREATE INDEX events_by_time ON semantic_events (project_id, occurred_at)",
-    "CREATE INDEX events_by_name_and_time ON semantic_events (name_id, occurred_at, identity_id)",
+    "CREATE INDEX events_by_name_and_time ON semantic_events (name_id, occurred_at, id, identity_id)",
     "CREATE INDEX events_by_identity_and_time ON semantic_events (identity_id, occurred_at)",
 )
 
