@@ -139,8 +139,9 @@ CREATE TABLE semantic_events (
 CREATE UNIQUE INDEX event_by_dedup_id ON semantic_events (project_id, event_id) WHERE event_id IS NOT NULL;
 -- What happened in a project, newest first? (id, the rowid, is the last column of every index)
 CREATE INDEX events_by_time ON semantic_events (project_id, occurred_at);
--- When did this happen, and to whom? (With the identity, questions about people need not read the events.)
-CREATE INDEX events_by_name_and_time ON semantic_events (name_id, occurred_at, identity_id);
+-- When did this happen, and to whom? (With the identity, questions about people need not read the events; with the id
+-- before it, pages are in order within a millisecond too.)
+CREATE INDEX events_by_name_and_time ON semantic_events (name_id, occurred_at, id, identity_id);
 -- What did one user or device do, newest first? (Through the few identities of a person.)
 CREATE INDEX events_by_identity_and_time ON semantic_events (identity_id, occurred_at);
 
@@ -167,6 +168,18 @@ CREATE TABLE day_people ( -- how many people were there on a day, by how long th
   people     INTEGER NOT NULL CHECK (people >= 0),
   PRIMARY KEY (project_id, day, gap)
 ) STRICT, WITHOUT ROWID;
+
+-- Sets of people, made when there is time and dropped by whatever changes them: what is there is right, and may be missing.
+CREATE TABLE day_sets (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  name_id    INTEGER NOT NULL, -- who had an event of that name; 0: whoever had any
+  day        INTEGER NOT NULL,
+  begun_at   INTEGER NOT NULL, -- epoch ms
+  people     BLOB,             -- zlib of bits: the lowest of the first byte is persons.id 0. Null: not made yet
+  newcomers  BLOB,             -- likewise: those whose first day it was; of a name: nobody
+  UNIQUE (project_id, name_id, day)
+) STRICT;
 
 -- Totals, kept in the transaction that stores the events: counts need not read them. -----------------------------------
 

@@ -28,10 +28,11 @@ MAY_IMPORT = {
     "config": {"events"},
     "importing": {"files", "sources", "events"},
     "exporting": {"admin", "files", "events"},
+    "answering": {"store", "people", "admin", "events"},
     "store": {"store", "people", "admin", "events", "keys", "log"},
     "api": {
-        "api", "store", "importing", "exporting", "config", "log", "keys", "people", "admin", "files", "sources",
-        "events", "drengr",
+        "api", "answering", "store", "importing", "exporting", "config", "log", "keys", "people", "admin", "files",
+        "sources", "events", "drengr",
     },
     "page": {
         "page", "api", "store", "importing", "exporting", "config", "log", "keys", "people", "admin", "files",
@@ -39,8 +40,8 @@ MAY_IMPORT = {
     },
     "serving": {"serving", "current_folder", "page", "api", "store", "config", "log", "drengr"},
     "cli": {
-        "cli", "serving", "store", "importing", "exporting", "config", "log", "keys", "people", "admin", "files",
-        "sources", "events", "drengr", "current_folder",
+        "cli", "serving", "answering", "store", "importing", "exporting", "config", "log", "keys", "people", "admin",
+        "files", "sources", "events", "drengr", "current_folder",
     },
 }
 # The core: bytes, rows and times in, values out. It may be read, tested and believed without a machine around it.

@@ -104,7 +104,7 @@ FROM_EVENTS = "SELECT * FROM semantic_events WHERE "
 QUESTIONS = {
     "event_by_dedup_id": "SELECT 1 FROM semantic_events WHERE project_id = 1 AND event_id = 'a'",
     "events_by_time": FROM_EVENTS + "project_id = 1 AND occurred_at > 5 ORDER BY occurred_at DESC, id DESC",
-    "events_by_name_and_time": FROM_EVENTS + "name_id = 1 AND occurred_at > 5 ORDER BY occurred_at",
+    "events_by_name_and_time": FROM_EVENTS + "name_id = 1 AND occurred_at > 5 ORDER BY occurred_at, id",
     "events_by_identity_and_time": FROM_EVENTS + "identity_id = 1 AND occurred_at > 5 ORDER BY occurred_at DESC",
     "identity_by_ids": (
         "SELECT id FROM identities WHERE project_id = 1 AND ifnull(install_id, x'') = 'd'"

@@ -87,10 +87,11 @@ def hour_time(hour: int) -> datetime:
 def amplitude_lines(app: App, events: Iterable[WholeEvent]) -> bytes:
     """One line an event."""
     option = orjson.OPT_APPEND_NEWLINE
-    return b"".join([orjson.dumps(_row(app, event), option=option) for event in events])
+    return b"".join([orjson.dumps(amplitude_row(app, event), option=option) for event in events])
 
 
-def _row(app: App, event: WholeEvent) -> dict[str, object]:
+def amplitude_row(app: App, event: WholeEvent) -> dict[str, object]:
+    """One event with all the keys that Amplitude's rows have."""
     dims = orjson.loads(event.dims)
     occurred, received = _time_text(event.occurred_at), _time_text(event.received_at)
     row = _ROW | {

@@ -17,7 +17,8 @@ GROUPS = ("day", "event_name")
 PAGE_PARAMETERS = ("since", "until", "event_name", "user_id", "external_id", "install_id", "source", "limit", "cursor")
 COUNT_PARAMETERS = ("since", "until", "event_name", "group_by")
 
-_WITH_CODE = {"since", "until", "limit", "cursor", "group_by"}  # the others are filters
+# The others are filters.
+_WITH_CODE = {"since", "until", "limit", "cursor", "group_by", "period", "within", "step"}
 
 # A default `until` is the server's now, later than the now that a client took its 90 days from.
 _SLACK_MS = 60_000
@@ -67,9 +68,9 @@ def page_query(arguments: Mapping[str, Sequence[str]], now_ms: int) -> PageQuery
     Raises     BadSlot INVALID_SINCE, INVALID_UNTIL, INVALID_LIMIT, INVALID_CURSOR, INVALID_FILTER
     """
     asked = single_values(arguments, PAGE_PARAMETERS)
-    since = _instant(asked, "since")
-    until = _instant(asked, "until")
-    limit = _limit(asked.get("limit"))
+    since = instant(asked, "since")
+    until = instant(asked, "until")
+    limit = limit_of(asked)
     before = Position(_AFTER_ALL_MS if until is None else until + rest_of_day_ms(asked["until"]) + 1, 0)
     if "cursor" in asked:
         before = min(before, cursor_position(asked["cursor"]))
@@ -101,9 +102,21 @@ def count_query(
                INVALID_FILTER
     """
     asked = single_values(arguments, COUNT_PARAMETERS, required="since")
-    since = _instant(asked, "since")
-    until = _instant(asked, "until")
-    assert since is not None  # it is required
+    since, until = window(asked, now_ms, max_days)
+    group_by = asked.get("group_by")
+    if group_by is not None and group_by not in GROUPS:
+        raise BadSlot("INVALID_GROUP_BY", "group_by must be day or event_name")
+    return CountQuery(since, until, asked.get("event_name"), group_by)
+
+
+def window(asked: Mapping[str, str], now_ms: int, max_days: int | None) -> tuple[int, int]:
+    """Epoch ms of `since`, which is there, and of `until`, by default now; both inclusive.
+
+    Raises  BadSlot INVALID_SINCE, INVALID_UNTIL, RANGE_TOO_LARGE, INVALID_RANGE
+    """
+    since = instant(asked, "since")
+    until = instant(asked, "until")
+    assert since is not None
     slack = _SLACK_MS if until is None else 0
     until = now_ms if until is None else until
     if max_days is not None and until - since > max_days * DAY_MS + slack:
@@ -114,10 +127,7 @@ def count_query(
     until += rest_of_day_ms(asked.get("until", ""))
     if until < since:
         raise BadSlot("INVALID_RANGE", "until is before since")
-    group_by = asked.get("group_by")
-    if group_by is not None and group_by not in GROUPS:
-        raise BadSlot("INVALID_GROUP_BY", "group_by must be day or event_name")
-    return CountQuery(since, until, asked.get("event_name"), group_by)
+    return since, until
 
 
 def single_values(
@@ -177,7 +187,8 @@ def cursor_position(text: str) -> Position:
         raise BadSlot("INVALID_CURSOR", "cursor must be a next_cursor of an earlier page") from None
 
 
-def _instant(arguments: Mapping[str, str], name: str) -> int | None:
+def instant(arguments: Mapping[str, str], name: str) -> int | None:
+    """Epoch ms of a parameter; None when it is not there. Raises BadSlot."""
     if name not in arguments:
         return None
     try:
@@ -186,9 +197,11 @@ def _instant(arguments: Mapping[str, str], name: str) -> int | None:
         raise BadSlot(f"INVALID_{name.upper()}", f"{name} must be an ISO-8601 timestamp") from None
 
 
-def _limit(text: str | None) -> int:
+def limit_of(asked: Mapping[str, str], default: int = DEFAULT_LIMIT) -> int:
+    """How many rows a page has. Raises BadSlot INVALID_LIMIT."""
+    text = asked.get("limit")
     if text is None:
-        return DEFAULT_LIMIT
+        return default
     if not text.isascii() or not text.isdecimal() or not text.strip("0"):
         raise BadSlot("INVALID_LIMIT", "limit must be a positive integer")
     return min(int(text), MAX_LIMIT) if _NUMBER.fullmatch(text) else MAX_LIMIT

@@ -9,7 +9,9 @@ from flask import Flask
 from drengr.api import (
     admin_events,
     amplitude_api,
+    amplitude_identify,
     amplitude_ingest,
+    amplitude_users,
     errors,
     export,
     health,
@@ -17,6 +19,7 @@ from drengr.api import (
     ledger,
     metrics,
     openapi,
+    people,
 )
 from drengr.api.edge import Edge
 from drengr.api.gate import Gate
@@ -52,8 +55,9 @@ def build_app(config: Mapping[str, str] | None = None, now_ms: Callable[[], int]
         now_ms=now_ms,
     )
     errors.register_errors(app)
-    doors = (amplitude_ingest, amplitude_api, admin_events, export, ledger, import_events, health, metrics, openapi)
-    for part in doors:
+    live = (amplitude_ingest, amplitude_identify)
+    admin = (admin_events, people, export, ledger, amplitude_api, amplitude_users)
+    for part in (*live, *admin, import_events, health, metrics, openapi):
         app.register_blueprint(part.door)
     app.after_request(amplitude_ingest.allow_any_origin)
     app.wsgi_app = Edge(app.wsgi_app, measures)  # type: ignore[method-assign]

@@ -11,9 +11,11 @@ from drengr.admin.words import BadSlot
 from drengr.api.errors import ADMIN_PREFIXES, ApiError
 from drengr.api.incoming import drain, require_project_of_secret_key
 from drengr.log import faults
-from drengr.store import Busy, Project, StoreError, Unreachable
+from drengr.store import Busy, Project, StoreError, TooLong, Unreachable
 
 log = logging.getLogger("drengr.api")
+
+_STATUS = {"BATCH_TOO_LARGE": 413, "NOT_FOUND": 404}
 
 View = Callable[[Project], Response]
 
@@ -33,9 +35,11 @@ def answers(door: Blueprint, method: str, path: str, fault: str) -> Callable[[Vi
                 drain()
                 raise
             except BadSlot as bad:
-                status = 413 if bad.code == "BATCH_TOO_LARGE" else 400
+                status = _STATUS.get(bad.code, 400)
                 reason = "not_json" if bad.code == "INVALID_JSON" else ""
                 raise ApiError(status, bad.message, bad.code, reason=reason, **bad.details) from None
+            except TooLong as error:
+                raise ApiError(503, str(error), "UNAVAILABLE") from None
             except (HTTPException, Busy, Unreachable):
                 raise
             except Exception as error:

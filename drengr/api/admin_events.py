@@ -3,9 +3,9 @@
 from flask import Blueprint, Response, request
 
 from drengr.admin.posted import posted_events, strict_json
-from drengr.admin.questions import count_query, cursor_text, page_query
-from drengr.admin.shown import shown_event
+from drengr.admin.questions import count_query, page_query
 from drengr.admin.words import BadSlot
+from drengr.answering import shown_page
 from drengr.api.admin import answers
 from drengr.api.errors import json_response
 from drengr.api.incoming import BadEncoding, BodyTooLarge, read_body
@@ -25,8 +25,7 @@ def list_events(project: Project) -> Response:
     with here.gate.page(query.limit):
         with here.gate.at_work():
             page = here.store.page(project.id, query)
-        more = cursor_text(page[-1].occurred_at, page[-1].id) if len(page) == query.limit else None
-        return json_response({"data": [shown_event(event) for event in page], "next_cursor": more})
+        return json_response(shown_page(page, query.limit))
 
 
 @answers(door, "GET", "/events/count", "COUNT_FAILED")

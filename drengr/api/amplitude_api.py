@@ -1,4 +1,4 @@
-"""Amplitude's own reading calls, so that scripts written for it go on working (contract 9)."""
+"""GET /api/2/export as Amplitude answers it, and the two keys that its API takes (contract 9)."""
 
 from collections.abc import Iterator
 from itertools import chain
@@ -20,7 +20,7 @@ door = Blueprint("amplitude_api", __name__)
 @door.route("/api/2/export", methods=["GET"], strict_slashes=False, provide_automatic_options=False)
 def export() -> Response:
     """A zip of the events received in some hours."""
-    project = _project()
+    project = project_of_both_keys()
     try:
         received = asked_hours(request.args.get("start"), request.args.get("end"))
     except BadHours as error:
@@ -43,7 +43,7 @@ def _zip(store: Store, project: Project, found: Iterator[Hour]) -> Iterator[byte
     yield from zip_pieces(map(member, chain((first,), found)))
 
 
-def _project() -> Project:
+def project_of_both_keys() -> Project:
     """The project of both keys of the Authorization header. Raises ApiError 401."""
     shown = request.authorization
     if shown is not None and shown.type == "basic":

@@ -31,12 +31,26 @@ def posted(body: bytes) -> Posted:
     """Key and rows of a body. Raises NoEvents."""
     if is_json(body):
         return _posted_json(body)
-    form = _multipart(body) if request.mimetype == "multipart/form-data" else _urlencoded(body)
+    form = _form(body)
     if "e" in form or "client" in form:  # checksum=…&client=KEY&e=[…]&upload_time=…&v=2, as amplitude-js 8 sends it
         return Posted(form.get("client"), _json_or_none(form.get("e", "")), True)
     if "event" in form or "api_key" in form:  # api_key=KEY&event={…}, as PHP, C# and snippets for HTTP API v1 do
         return Posted(form.get("api_key"), _as_rows(form.get("event")), False)
     raise NoEvents
+
+
+def identifications(body: bytes) -> Posted:
+    """Key and rows of a body that says what somebody, or a group, is like. Raises NoEvents."""
+    if not is_json(body):
+        form = _form(body)
+        return Posted(form.get("api_key"), _as_rows(form.get("identification")), False)
+    try:
+        envelope = read_envelope(body)
+    except ValueError:
+        raise NoEvents from None
+    if not isinstance(envelope, dict):
+        raise NoEvents
+    return Posted(envelope.get("api_key"), _as_rows(envelope.get("identification")), False)
 
 
 def _posted_json(body: bytes) -> Posted:
@@ -63,6 +77,10 @@ def _json_or_none(text: str) -> object:
         return read_json(text.encode("utf-8", "surrogatepass"))
     except ValueError:
         return None
+
+
+def _form(body: bytes) -> dict[str, str]:
+    return _multipart(body) if request.mimetype == "multipart/form-data" else _urlencoded(body)
 
 
 def _urlencoded(body: bytes) -> dict[str, str]:

@@ -11,6 +11,7 @@ from drengr.store import Busy
 _GIVE_UP_S = 0.5  # since the whole request was here
 _LARGE_BYTES = 64 * 1024
 _LONG_PAGE = 100  # events
+_LONGEST_PAGE = 1000
 # A megabyte of JSON becomes some thirty of Python objects while it is mapped; a page of 1,000 events may be 9 MB, and
 # is there four times over before it is JSON.
 _LARGE_AT_ONCE = 2
@@ -26,6 +27,8 @@ class Gate:
         self._places = _Places(places)
         self._large = _Places(_LARGE_AT_ONCE)
         self._pages = _Places(_LARGE_AT_ONCE)
+        self._samples = _Places(1, "another sample of events is being looked through")
+        self._heavy = _Places(1, "another funnel or retention is being worked out")
 
     def at_work(self) -> AbstractContextManager[None]:
         """Hold a place for one request. Raises Busy."""
@@ -33,7 +36,13 @@ class Gate:
 
     def page(self, limit: int) -> AbstractContextManager[None]:
         """Hold the memory for a page of so many events; short ones need no leave. Raises Busy."""
+        if limit > _LONGEST_PAGE:
+            return self._samples
         return self._pages if limit > _LONG_PAGE else nullcontext()
+
+    def heavy(self) -> AbstractContextManager[None]:
+        """Hold the one place for a question that may read everything there is, for 20 s. Raises Busy."""
+        return self._heavy
 
     def mapping(self, size_bytes: int) -> AbstractContextManager[None]:
         """Hold the memory for parsing and mapping a body; small ones need no leave. Raises Busy."""
@@ -43,7 +52,8 @@ class Gate:
 class _Places:
     """A counting semaphore made of C: threading.Semaphore is Python, and took 70 us of a busy request's 1,250."""
 
-    def __init__(self, count: int) -> None:
+    def __init__(self, count: int, taken: str = "more requests than this service can work on") -> None:
+        self._taken = taken
         self._free: SimpleQueue[None] = SimpleQueue()
         for _ in range(count):
             self._free.put(None)
@@ -62,4 +72,4 @@ class _Places:
         try:
             self._free.get(timeout=max(0.0, _GIVE_UP_S - waited))
         except Empty:
-            raise Busy("more requests than this service can work on") from None
+            raise Busy(self._taken) from None

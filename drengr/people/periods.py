@@ -23,6 +23,19 @@ def first_day_of(day: int, period: Period) -> int:
     return day
 
 
+def last_day_of(day: int, period: Period) -> int:
+    """The last day of the period that a day lies in.
+
+    >>> [last_day_of(20_783, period) for period in ("day", "week", "month")]
+    [20783, 20786, 20787]
+    """
+    if period == "week":
+        return first_day_of(day, "week") + 6
+    if period == "month":
+        return first_day_of(first_day_of(day, "month") + 31, "month") - 1
+    return day
+
+
 def date_of(day: int) -> date:
     """The date that a day's number means; the nearest there is, for a day that no calendar has.
 

@@ -40,3 +40,9 @@ class PeopleStore(Protocol):
 
     def name_sample(self, project_id: int, event_name: str) -> NameSample | None:
         """The newest 10,000 events of that name; None when it has none."""
+
+    def gather_people(self, today: int, seconds: float) -> bool:
+        """Spend about so long on what makes questions about the days before `today` fast; whether there is more to do.
+
+        Answers never depend on it.
+        """

@@ -1,4 +1,4 @@
-"""People by the words of contract 8, counted the slow way from rows of the view `events`. No mark outlives events."""
+"""People by the words of contract 8, counted the slow way from rows of the view `events`; no mark outlives anything."""
 
 from collections import Counter, defaultdict
 from datetime import date, timedelta

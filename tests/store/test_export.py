@@ -80,8 +80,8 @@ def test_a_slice_of_large_events_is_short(monkeypatch, export, store, tenant):
         ({"since": NOW_MS - 60_000, "until": NOW_MS - 1}, "ab"),
         ({"event_name": "c"}, "c"),
         ({"event_name": "nobody's"}, ""),
-        ({"external_id": USER}, "cd"),
-        ({"external_id": USER.upper()}, "cd"),
+        ({"external_id": USER}, "cdef"),  # that person's: with what came before sign-in
+        ({"external_id": USER.upper()}, "cdef"),
         ({"external_id": "user_1"}, "ab"),
         ({"external_id": "USER_1"}, ""),
         ({"external_id": "a\0b"}, ""),

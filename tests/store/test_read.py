@@ -5,41 +5,26 @@ from itertools import combinations
 import pytest
 
 from drengr.admin.questions import PageQuery, Position
-from drengr.store.sqlite.migrate import schema_sql
-from drengr.store.sqlite.read import page_statements
+from drengr.store.sqlite import read
+from drengr.store.sqlite.read import identity_filters, joined, page_statements, places_of_one, row_filters
 from tests.admin import USER, event
 from tests.conftest import NOW_MS
 
-FILTERS = {
-    "event_name": "order_completed",
-    "user_id": USER,
-    "external_id": USER,
-    "install_id": "d",
-    "source": "ga4",
-}
-COMBINATIONS = [names for size in range(6) for names in combinations(FILTERS, size)]
-BEST = {
-    "external_id": "events_by_user_and_time",
-    "user_id": "events_by_user_and_time",
-    "event_name": "events_by_name_and_time",
-}
-
-ANALYZE = "ANALYZE;"
-USER_INDEX = (
-    "CREATE INDEX events_by_user_and_time ON semantic_events (project_id, external_id COLLATE NOCASE, occurred_at);"
-)
+FILTERS = {"event_name": "order_completed", "source": "ga4"}
+IDS = {"user_id": USER, "external_id": USER, "install_id": "d"}
+COMBINATIONS = [names for size in range(3) for names in combinations(FILTERS, size)]
 
 
-def query(names: tuple[str, ...], since: int = 0, limit: int = 100) -> PageQuery:
-    return PageQuery(since, Position(NOW_MS + 1, 7), limit, **{name: FILTERS[name] for name in names})
+def query(names: tuple[str, ...] = (), **ids: str) -> PageQuery:
+    return PageQuery(0, Position(NOW_MS + 1, 7), 100, **{name: FILTERS[name] for name in names}, **ids)
 
 
-def plan(store, statement: str, parameters: tuple) -> list[str]:
-    return [row[3] for row in store.database.read("EXPLAIN QUERY PLAN " + statement, parameters)]
-
-
-def test_the_index_for_users_is_the_one_that_the_schema_offers():
-    assert "-- " + USER_INDEX in schema_sql()
+def plans(store, statements: list[tuple[str, tuple]]) -> list[list[str]]:
+    """The steps of each, asked for 100 rows."""
+    return [
+        [row[3] for row in store.database.read("EXPLAIN QUERY PLAN " + statement, (*parameters, 100))]
+        for statement, parameters in statements
+    ]
 
 
 @pytest.fixture
@@ -49,50 +34,68 @@ def with_events(store, tenant):
     return tenant.project.id
 
 
-def best_index(store, names: tuple[str, ...]) -> str:
-    there = {row[0] for row in store.database.read("SELECT name FROM sqlite_schema WHERE type = 'index'")}
-    return next(
-        (BEST[name] for name in ("external_id", "user_id", "event_name") if name in names and BEST[name] in there),
-        "events_by_time",
-    )
-
-
-@pytest.mark.parametrize(
-    "extra", ["", ANALYZE, USER_INDEX, USER_INDEX + ANALYZE], ids=["plain", "analysed", "user", "both"]
-)
-def test_every_combination_of_filters_reads_an_index_in_order(store, with_events, extra):
-    for statement in filter(None, extra.split(";")):
-        store.commits.run(lambda connection, statement=statement: connection.execute(statement))
-    store.database.readers.close()  # statistics are read when a file is opened
+@pytest.mark.parametrize("analysed", [False, True])
+def test_every_combination_of_filters_reads_an_index_in_order(store, with_events, analysed):
+    if analysed:
+        store.commits.run(lambda connection: connection.execute("ANALYZE"))
+        store.database.readers.close()  # statistics are read when a file is opened
     for names in COMBINATIONS:
-        statements = page_statements(store.database, with_events, query(names))
+        asked = query(names)
+        statements = page_statements(with_events, row_filters(store.database, with_events, asked), asked)
         assert len(statements) == 2
-        # A UUID has several spellings, which an index for users holds apart; only statistics show that they are few.
-        has_spellings = USER_INDEX in extra and bool({"user_id", "external_id"} & set(names))
-        for statement, parameters in statements:
-            first, *others = plan(store, statement, (*parameters, 100))
-            assert has_spellings or "TEMP B-TREE" not in " ".join([first, *others]), (names, first, others)
+        best = "events_by_name_and_time" if "event_name" in names else "events_by_time"
+        for first, *others in plans(store, statements):
+            assert "TEMP B-TREE" not in " ".join([first, *others]), (names, first, others)
             assert first.startswith("SEARCH e USING INDEX "), (names, first)
-            assert has_spellings or "ANALYZE" in extra or best_index(store, names) in first, (names, first)
+            assert analysed or best in first, (names, first)
             assert not any(" e" in other for other in others), (names, others)
 
 
-def test_an_id_with_one_spelling_is_read_in_the_order_of_the_index_for_users(store, with_events):
-    store.commits.run(lambda connection: connection.execute(USER_INDEX))
-    store.database.readers.close()
-    asked = PageQuery(0, Position(NOW_MS + 1, 7), 100, external_id="user_1")
-    for statement, parameters in page_statements(store.database, with_events, asked):
-        steps = plan(store, statement, (*parameters, 100))
-        assert "events_by_user_and_time" in steps[0] and "TEMP B-TREE" not in " ".join(steps)
+@pytest.mark.parametrize("names", COMBINATIONS, ids=" ".join)
+def test_the_events_of_an_identity_are_read_in_the_order_of_their_index(store, with_events, names):
+    asked = query(names)
+    filters = row_filters(store.database, with_events, asked)
+    for first, *others in plans(store, places_of_one(7, filters, asked)):
+        assert "events_by_identity_and_time (identity_id=? AND occurred_at" in first, first
+        assert ("COVERING" in first) is not bool(names) and "TEMP B-TREE" not in " ".join(others), (first, others)
+
+
+@pytest.mark.parametrize("ids", [names for size in (1, 2, 3) for names in combinations(IDS, size)], ids=" ".join)
+def test_the_identities_of_an_id_are_found_in_an_index(store, with_events, ids):
+    store.add(with_events, [event(external_id=USER, install_id="d")])
+    words, values = joined(identity_filters(store.database, with_events, query(**{name: IDS[name] for name in ids})))
+    (steps,) = plans(store, [(f"SELECT i.id FROM identities AS i WHERE {words} LIMIT ?", values)])
+    assert "SEARCH i USING " in steps[0] and "identities_by_" in steps[0]
+
+
+@pytest.mark.parametrize("many", [False, True])
+def test_an_id_with_many_identities_has_the_same_pages(store, with_events, monkeypatch, many):
+    monkeypatch.setattr(read, "_FEW_IDENTITIES", 3 if many else 300)
+    times = [NOW_MS - n // 3 for n in range(40)]
+    ids = [("tablet" if n % 2 else f"d{n % 7}", USER if n % 3 else USER.upper()) for n in range(40)]
+    store.add(with_events, [event(install_id=device, external_id=user, occurred_at=at, event_name=f"e{n % 3}")
+                            for n, (at, (device, user)) in enumerate(zip(times, ids, strict=True))])  # fmt: skip
+    for filters in ({"external_id": USER}, {"install_id": "tablet"}, {"external_id": USER, "install_id": "tablet"},
+                    {"external_id": USER, "event_name": "e1"}, {"external_id": USER, "source": "ga4"}):  # fmt: skip
+        seen, before = [], Position(NOW_MS + 1, 0)
+        while page := store.page(with_events, PageQuery(0, before, 7, **filters)):
+            seen += page
+            before = Position(page[-1].occurred_at, page[-1].id)
+        wanted = {"event_name": None, "source": None, "external_id": None, "install_id": None} | filters
+        rows = store.database.read(
+            "SELECT id FROM events WHERE ifnull(event_name = ?, 1) AND ifnull(source = ?, 1)"
+            " AND ifnull(external_id = ? COLLATE NOCASE, 1) AND ifnull(install_id = ?, 1)"
+            " ORDER BY occurred_at DESC, id DESC",
+            tuple(wanted.values()),
+        )
+        assert [each.id for each in seen] == [row[0] for row in rows]
 
 
 def test_the_position_is_a_bound_of_the_search_not_a_filter_behind_it(store, with_events):
-    firsts = [
-        plan(store, statement, (*parameters, 100))[0]
-        for statement, parameters in page_statements(store.database, with_events, query(()))
-    ]
-    assert "occurred_at=? AND rowid<?" in firsts[0]
-    assert "occurred_at>? AND occurred_at<?" in firsts[1]
+    for statements in (page_statements(with_events, [], query()), places_of_one(7, [], query())):
+        firsts = [steps[0] for steps in plans(store, statements)]
+        assert "occurred_at=? AND rowid<?" in firsts[0]
+        assert "occurred_at>? AND occurred_at<?" in firsts[1]
 
 
 def test_a_name_of_another_project_finds_nothing(store, make_tenant, with_events):

@@ -16,6 +16,7 @@ from drengr.store import DatabaseError, StoreError, UnknownProject, back_up, res
 from drengr.store.results import Progress, Restored
 from drengr.store.sqlite import SqliteStore, migrate, restoring
 from tests.admin import event
+from tests.older import make_older
 from tests.store.test_backup import RUN, first_version
 
 __all__ = ["first_version"]
@@ -183,15 +184,6 @@ def test_every_table_goes_back_or_stays(database):
     assert tables >= restoring.GO_BACK >= with_events
 
 
-def make_older(connection) -> None:
-    """The tables as they were before backups were noted."""
-    for table in ("backups", "session_projects", "sessions", "signing"):
-        connection.execute(f"DROP TABLE {table}")
-    for column in ("last_used_at", "key_text"):
-        connection.execute(f"ALTER TABLE api_keys DROP COLUMN {column}")
-    connection.execute("DELETE FROM schema_migration WHERE name > '0010_ledger'")
-
-
 @pytest.mark.parametrize("way", ["packed", "a plain copy", "older"])
 def test_any_whole_copy_of_the_database_can_be_restored(database, backup, tmp_path, way):
     source = tmp_path / "source"
@@ -201,8 +193,7 @@ def test_any_whole_copy_of_the_database_can_be_restored(database, backup, tmp_pa
         shutil.copy(database, source)
     else:
         shutil.copy(backup, source)
-        with closing(sqlite3.connect(source)) as connection, connection:
-            make_older(connection)
+        make_older(str(source), "0010_ledger")
     with closing(SqliteStore(database)) as store:
         add(store, 5)
     assert put_back(database, str(source)).events == 10 and is_sound(database)
@@ -397,8 +388,7 @@ def test_without_room_the_database_stays(database, backup, tmp_path):
 def test_a_migration_that_fails_leaves_the_database(database, backup, tmp_path, monkeypatch):
     folder = tmp_path / "migrations"
     shutil.copytree(migrate.MIGRATIONS, folder)
-    with closing(sqlite3.connect(backup)) as connection, connection:
-        make_older(connection)
+    make_older(backup, "0010_ledger")
     (folder / "0011_backups.py").write_text("def up(migrator, db):\n    db.execute_sql('no SQL')\n")
     monkeypatch.setattr(migrate, "MIGRATIONS", folder)
     before = state(database)

@@ -1,5 +1,6 @@
 """The log, newest first, a page at a time (contract 6)."""
 
+from itertools import chain
 from typing import Any
 
 import orjson
@@ -36,7 +37,7 @@ WHERE e.identity_id = ? AND {filters} AND {place} ORDER BY e.occurred_at DESC, e
 _PLACES_OF_MANY = """
 SELECT e.occurred_at, e.id FROM identities AS i
 CROSS JOIN semantic_events AS e INDEXED BY events_by_identity_and_time ON e.identity_id = i.id
-WHERE {whose} AND {filters} AND {place} ORDER BY e.occurred_at DESC, e.id DESC LIMIT ?
+WHERE {filters} ORDER BY e.occurred_at DESC, e.id DESC LIMIT ?
 """
 _FEW_IDENTITIES = 300
 
@@ -47,6 +48,7 @@ _EARLIER = "e.occurred_at >= ? AND e.occurred_at < ?"
 
 Filter = tuple[str, tuple[Any, ...]]  # a condition, its parameters
 Row = tuple[Any, ...]
+Place = tuple[int, int]  # occurred_at, id
 
 
 def event_page(database: Database, project_id: int, query: PageQuery) -> list[StoredEvent]:
@@ -85,34 +87,37 @@ def newest_of(database: Database, whose: Filter, filters: list[Filter], query: P
     condition, values = whose
     few = f"SELECT i.id FROM identities AS i WHERE {condition} LIMIT ?"
     identities = [row[0] for row in database.read(few, (*values, _FEW_IDENTITIES + 1))]
-    places: list[tuple[int, int]] = []
-    for place in places_of(query):
-        if len(places) < query.limit:
-            wanted = query.limit - len(places)
-            if len(identities) > _FEW_IDENTITIES:
-                words, given = joined([whose, *filters, place])
-                statement = _PLACES_OF_MANY.format(whose="true", filters=words, place="true")
-                places += database.read(statement, (*given, wanted))
-            else:
-                places += _newest_places(database, identities, filters, place, wanted)
-    return events_at(database, places)
+    if len(identities) > _FEW_IDENTITIES:
+        statements = [
+            (_PLACES_OF_MANY.format(filters=words), given)
+            for words, given in (joined([whose, *filters, place]) for place in places_of(query))
+        ]
+        places: list[Place] = []
+        for statement, parameters in statements:
+            places += database.read(statement, (*parameters, query.limit - len(places)))
+        return events_at(database, places)
+    # Each has to give a whole page, because nobody knows how they lie among each other.
+    found = [
+        database.read(statement, (*parameters, query.limit))
+        for identity in identities
+        for statement, parameters in places_of_one(identity, filters, query)
+    ]
+    return events_at(database, sorted(chain.from_iterable(found), reverse=True)[: query.limit])
 
 
-def events_at(database: Database, places: list[tuple[int, int]]) -> list[StoredEvent]:
+def places_of_one(identity: int, filters: list[Filter], query: PageQuery) -> list[Filter]:
+    """As page_statements, for the places of one identity's events in the log."""
+    words, values = joined(filters)
+    return [
+        (_PLACES_OF_ONE.format(filters=words, place=place), (identity, *values, *bounds))
+        for place, bounds in places_of(query)
+    ]
+
+
+def events_at(database: Database, places: list[Place]) -> list[StoredEvent]:
     """The events at these places in the log (occurred_at, id), in their order, but those that have gone meanwhile."""
     found = {row[0]: row for row in database.read(_BY_IDS, (orjson.dumps([number for _, number in places]).decode(),))}
     return [_plain(found[number]) for _, number in places if number in found]
-
-
-def _newest_places(
-    database: Database, identities: list[int], filters: list[Filter], place: Filter, limit: int
-) -> list[tuple[int, int]]:
-    words, values = joined(filters)
-    statement = _PLACES_OF_ONE.format(filters=words, place=place[0])
-    found: list[tuple[int, int]] = []
-    for identity in identities:
-        found += database.read(statement, (identity, *values, *place[1], limit))
-    return sorted(found, reverse=True)[:limit]
 
 
 def places_of(query: PageQuery) -> list[Filter]:

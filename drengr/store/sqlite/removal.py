@@ -11,6 +11,7 @@ from drengr.events.outcomes import door_of
 from drengr.events.times import DAY_MS, HOUR_MS
 from drengr.store.entries import Entries
 from drengr.store.sqlite import ledger
+from drengr.store.sqlite.people import day_sets
 from drengr.store.sqlite.people.days import PersonDays, parts
 from drengr.store.sqlite.people.identities import drop_unused
 
@@ -57,6 +58,7 @@ def _subtract(connection: sqlite3.Connection, hours: Counter[tuple[int, int, int
     for unit, counted in (("hour", hours), ("day", days)):
         connection.executemany(_FEWER.format(unit=unit), [(events, *key) for key, events in counted.items()])
         connection.executemany(_NONE.format(unit=unit), list(counted))
+    day_sets.drop(connection, [(project_id, name_id, day) for project_id, day, name_id in days])
 
 
 def _enter(connection: sqlite3.Connection, lines: Counter[tuple[int, int, str]], why: str) -> None:

@@ -18,12 +18,13 @@ from drengr.store.errors import DatabaseError
 from drengr.store.results import Restored
 from drengr.store.sqlite import checked, migrate, place
 from drengr.store.sqlite.connections import connect
+from drengr.store.sqlite.people.devices import keep_marks
 
 # Events, the words they hold by number, and what counts them. Every other table stays as the database has it.
 GO_BACK = frozenset(
     {
-        "semantic_events", "event_names", "origins", "identities", "persons", "person_days", "day_people", "day_totals",
-        "hour_totals", "live_usage", "ledger_days", "problems", "import_progress", "heartbeat",
+        "semantic_events", "event_names", "origins", "identities", "persons", "person_days", "day_people", "day_sets",
+        "day_totals", "hour_totals", "live_usage", "ledger_days", "problems", "import_progress", "heartbeat",
     }
 )  # fmt: skip
 _ITS_OWN = frozenset({"schema_migration"})  # of each file
@@ -261,6 +262,7 @@ def _carry_over(connection: sqlite3.Connection, kept: _Kept, projects: dict[int,
         if not connection.execute(raised, (number, table)).rowcount:
             connection.execute("INSERT INTO sqlite_sequence (seq, name) VALUES (?, ?)", (number, table))
     connection.execute("UPDATE identity SET words = randomblob(16)")
+    keep_marks(connection)
     orphans = connection.execute("PRAGMA foreign_key_check").fetchone()
     if orphans:
         raise DatabaseError(f"What stays and what goes back do not fit: {orphans[0]} points to no row of {orphans[2]}.")

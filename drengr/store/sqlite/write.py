@@ -16,6 +16,7 @@ from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.group_commit import GroupCommit
 from drengr.store.sqlite.history import new_number
 from drengr.store.sqlite.packing import packed_event_id, packed_id
+from drengr.store.sqlite.people import day_sets
 from drengr.store.sqlite.people.identities import Identities
 from drengr.store.sqlite.people.stored import note_stored
 
@@ -267,6 +268,7 @@ def _add_to_totals(connection: sqlite3.Connection, inserted: Iterable[tuple[int,
         days[project_id, hour // 24, name_id] += count
     connection.executemany(_ADD_TO_HOUR, [(*key, count) for key, count in hours.items()])
     connection.executemany(_ADD_TO_DAY, [(*key, count) for key, count in days.items()])
+    day_sets.drop(connection, [(project_id, name_id, day) for project_id, day, name_id in days])
 
 
 def _meter(connection: sqlite3.Connection, usage: Counter[tuple[int, int]]) -> None:

@@ -81,6 +81,18 @@ CREATE TABLE day_people ( -- how many people were there on a day, by how long th
   PRIMARY KEY (project_id, day, gap)
 ) STRICT, WITHOUT ROWID
 """,
+    """\
+CREATE TABLE day_sets (
+  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  name_id    INTEGER NOT NULL, -- who had an event of that name; 0: whoever had any
+  day        INTEGER NOT NULL,
+  begun_at   INTEGER NOT NULL, -- epoch ms
+  people     BLOB,             -- zlib of bits: the lowest of the first byte is persons.id 0. Null: not made yet
+  newcomers  BLOB,             -- likewise: those whose first day it was; of a name: nobody
+  UNIQUE (project_id, name_id, day)
+) STRICT
+""",
     "INSERT INTO hash_key (id, key) VALUES (1, randomblob(16))",
     """\
 CREATE UNIQUE INDEX identity_by_ids ON identities (project_id, ifnull(install_id, x''), ifnull(external_id, x''))
@@ -93,7 +105,7 @@ CREATE UNIQUE INDEX identity_by_ids ON identities (project_id, ifnull(install_id
 _INDEXES = (
     "CREATE UNIQUE INDEX event_by_dedup_id ON semantic_events (project_id, event_id) WHERE event_id IS NOT NULL",
     "CREATE INDEX events_by_time ON semantic_events (project_id, occurred_at)",
-    "CREATE INDEX events_by_name_and_time ON semantic_events (name_id, occurred_at, identity_id)",
+    "CREATE INDEX events_by_name_and_time ON semantic_events (name_id, occurred_at, id, identity_id)",
     "CREATE INDEX events_by_identity_and_time ON semantic_events (identity_id, occurred_at)",
 )
 

@@ -1,8 +1,8 @@
 """How many people there were in a window (contract 8).
 
 Of everybody, day_people tells it of whole days in a few small rows: in a row of days those are new whose day before
-lies before the first of them. At a day that the window cuts, the people of that day are looked at. Of one name, the
-index of its events tells who they are.
+lies before the first of them. At a day that the window cuts, the people of that day are looked at. Of one name, sets
+of the people of whole days are united.
 """
 
 import sqlite3
@@ -11,9 +11,9 @@ from drengr.events.times import DAY_MS
 from drengr.people.periods import first_day_of, periods_between
 from drengr.people.questions import PeopleCountQuery
 from drengr.people.results import PeopleCounted
-from drengr.people.sets import People, people_of
 from drengr.store.names import name_code
 from drengr.store.sqlite.database import Database
+from drengr.store.sqlite.people.day_sets import people_of_name
 
 _FEW_IDENTITIES = 300  # to look at each of them; past that the window is walked through
 
@@ -50,11 +50,6 @@ WHERE d.project_id = :project_id AND d.day = :first AND d.last_at >= :since AND 
     WHERE e.project_id = :project_id AND e.occurred_at >= :since AND e.occurred_at <= :until
       AND i.person_id = d.person_id) END)
 """
-_OF_NAME = """
-SELECT i.person_id FROM semantic_events AS e INDEXED BY events_by_name_and_time
-CROSS JOIN identities AS i ON i.id = e.identity_id
-WHERE e.name_id = ? AND e.occurred_at >= ? AND e.occurred_at < ? AND i.person_id IS NOT NULL
-"""
 
 
 def count_people(database: Database, project_id: int, query: PeopleCountQuery) -> PeopleCounted:
@@ -66,7 +61,7 @@ def count_people(database: Database, project_id: int, query: PeopleCountQuery) -
             return PeopleCounted(0, [] if query.group_by else None)
         window = range(max(query.since, first * DAY_MS), min(query.until + 1, (last + 1) * DAY_MS))
         if name_id is not None:
-            return _of_name(connection, name_id, window, query)
+            return _of_name(connection, project_id, name_id, window, query)
         buckets = [
             (first_day, _everybody(connection, project_id, part)) for first_day, part in _parts(window, query)
         ]
@@ -111,18 +106,13 @@ def _everybody(connection: sqlite3.Connection, project_id: int, window: range) -
 
 
 def _of_name(
-    connection: sqlite3.Connection, name_id: int, window: range, query: PeopleCountQuery
+    connection: sqlite3.Connection, project_id: int, name_id: int, window: range, query: PeopleCountQuery
 ) -> PeopleCounted:
     if query.group_by is None:
-        return _counted(people_of_name(connection, name_id, window).bit_count(), [], query)
+        return _counted(people_of_name(connection, project_id, name_id, window).bit_count(), [], query)
     everybody, buckets = 0, []
     for first_day, part in _parts(window, query):
-        people = people_of_name(connection, name_id, part)
+        people = people_of_name(connection, project_id, name_id, part)
         everybody |= people
         buckets.append((first_day, people.bit_count()))
     return _counted(everybody.bit_count(), buckets, query)
-
-
-def people_of_name(connection: sqlite3.Connection, name_id: int, window: range) -> People:
-    """The people who have an event of that name in these ms."""
-    return people_of(row[0] for row in connection.execute(_OF_NAME, (name_id, window.start, window.stop)))

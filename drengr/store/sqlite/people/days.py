@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 
 from drengr.events.times import DAY_MS
+from drengr.store.sqlite.people.day_sets import EVERYBODY, drop
 
 Part = tuple[int, int, int]  # of the events of one day: how many, the first's and the last's occurred_at
 ALL_EVENTS = 2**63 - 1
@@ -122,6 +123,7 @@ class PersonDays:
 
     def write(self) -> None:
         """Count the people of the days that changed."""
+        drop(self._connection, {(project_id, EVERYBODY, day) for project_id, day, _ in self._people})
         more = [(*key, people) for key, people in self._people.items() if people > 0]
         fewer = [(-people, *key) for key, people in self._people.items() if people < 0]
         if more:

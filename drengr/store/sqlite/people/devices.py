@@ -3,8 +3,9 @@
 import sqlite3
 from collections.abc import Iterable
 
+from drengr.store.sqlite.people.day_sets import drop_moved
 from drengr.store.sqlite.people.days import PersonDays, parts
-from drengr.store.sqlite.people.marks import mark_shared
+from drengr.store.sqlite.people.marks import device_hash, hash_key, mark_shared
 
 _DEVICE = """
 SELECT d.project_id, d.person, d.user_id, d.is_shared,
@@ -57,4 +58,23 @@ def _give(
             moved = parts(at for times in asked for (at,) in times)
             days.remove(project_id, owner, moved)
         days.add(project_id, person, moved)
+        drop_moved(connection, project_id, identities, moved)
     return {identity: person for identities in owners.values() for identity in identities}
+
+
+def keep_marks(connection: sqlite3.Connection) -> None:
+    """Every device that ever had two users stays its own, where marks or devices have been put back."""
+    key = hash_key(connection)
+    marked = set(connection.execute("SELECT project_id, device FROM shared_devices"))
+    unsettled = []
+    devices = "SELECT id, project_id, person, is_shared FROM persons WHERE is_device"
+    for device, project_id, name, is_shared in connection.execute(devices).fetchall():
+        is_marked = (project_id, device_hash(key, name)) in marked
+        if is_shared and not is_marked:
+            mark_shared(connection, project_id, name)
+        elif is_marked and not is_shared:
+            connection.execute(_KEEP, (None, 1, device))
+            unsettled.append(device)
+    days = PersonDays(connection)
+    settle(connection, unsettled, days)
+    days.write()

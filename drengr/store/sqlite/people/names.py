@@ -10,7 +10,7 @@ from drengr.people.questions import NamesQuery
 from drengr.people.results import SAMPLE_EVENTS, NameSample, NameSummary
 from drengr.store.names import name_code
 from drengr.store.sqlite.database import Database
-from drengr.store.sqlite.people.counting import people_of_name
+from drengr.store.sqlite.people.day_sets import people_of_name
 from drengr.store.sqlite.people.listed import after_all_beginning_with
 
 _DAYS = 30  # of people, the query's today is the last
@@ -45,13 +45,15 @@ def names(database: Database, project_id: int, query: NamesQuery) -> list[NameSu
         asked |= {"low": query.query, "high": after_all_beginning_with(query.query)}
     with database.snapshot() as connection:
         found = connection.execute(_NAMES.format(filters=" AND ".join(filters)), asked).fetchall()
-        return [_summary(connection, query.today, *row) for row in found]
+        return [_summary(connection, project_id, query.today, *row) for row in found]
 
 
-def _summary(connection: sqlite3.Connection, today: int, name_id: int, name: str, events: int) -> NameSummary:
+def _summary(
+    connection: sqlite3.Connection, project_id: int, today: int, name_id: int, name: str, events: int
+) -> NameSummary:
     first_seen_at, last_seen_at = connection.execute(_SEEN, {"name_id": name_id}).fetchone()
     window = range((today - _DAYS + 1) * DAY_MS, (today + 1) * DAY_MS)
-    people = people_of_name(connection, name_id, window).bit_count()
+    people = people_of_name(connection, project_id, name_id, window).bit_count()
     return NameSummary(name, _label(connection, name_id, name), events, first_seen_at, last_seen_at, people)
 
 

@@ -8,7 +8,7 @@ from operator import itemgetter
 
 from drengr.store.results import FIRST_DAY, WrongPeople
 from drengr.store.sqlite.connections import Readable
-from drengr.store.sqlite.people import recount
+from drengr.store.sqlite.people import day_sets, recount
 
 # What is wrong, and a query of the project of each row that is.
 _WHO = {
@@ -98,6 +98,7 @@ def _looks(connection: sqlite3.Connection, first_day: int) -> Iterator[tuple[str
     yield "counts of people a day are wrong", Counter(
         row[0] for row in connection.execute(_COUNTS, {"first_day": first_day})
     )
+    yield "sets of the people of a day are wrong", Counter(day_sets.wrong_sets(connection, first_day))
 
 
 def _wrong_days(connection: sqlite3.Connection) -> Counter[int]:

@@ -83,6 +83,7 @@ def fill(connection: sqlite3.Connection) -> None:
         connection.execute(statement)
     rows = ((project_id, person_id, *day) for person_id, project_id, days in counted(connection) for day in days)
     connection.executemany(_PUT_DAY, rows)
+    connection.execute("DELETE FROM day_sets")
     connection.execute("DELETE FROM day_people")
     connection.execute(_COUNT_PEOPLE)
 

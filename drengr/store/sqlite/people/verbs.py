@@ -12,7 +12,8 @@ from drengr.people.questions import (
 )
 from drengr.people.results import Cohort, NameSample, NameSummary, PeopleCounted, Person
 from drengr.store.sqlite.database import Database
-from drengr.store.sqlite.people import counting, found, funnels, listed, names, page, retention
+from drengr.store.sqlite.group_commit import GroupCommit
+from drengr.store.sqlite.people import counting, found, funnels, gathering, listed, names, page, retention
 from drengr.store.sqlite.verb import verb
 
 
@@ -20,6 +21,7 @@ class PeopleVerbs:
     """What the store in one SQLite file knows of people."""
 
     database: Database
+    commits: GroupCommit
 
     @verb
     def people(self, project_id: int, query: PeopleQuery) -> list[Person]:
@@ -60,3 +62,7 @@ class PeopleVerbs:
     @verb
     def name_sample(self, project_id: int, event_name: str) -> NameSample | None:
         return names.name_sample(self.database, project_id, event_name)
+
+    @verb
+    def gather_people(self, today: int, seconds: float) -> bool:
+        return gathering.gather(self.database, self.commits, today, seconds)

@@ -1,0 +1,122 @@
+"""The questions about people and names, answered: the same for the API and the command (contract 8)."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from drengr.admin.questions import PageQuery, Position, cursor_text
+from drengr.admin.shown import StoredEvent, shown_event
+from drengr.admin.words import BadSlot
+from drengr.people import asked
+from drengr.people.asked import Arguments
+from drengr.people.questions import FunnelQuery, NamesQuery, PeopleCountQuery, PeopleQuery, RetentionQuery, Who
+from drengr.people.results import SAMPLE_EVENTS, Person
+from drengr.people.shown import (
+    shown_cohort,
+    shown_funnel,
+    shown_name,
+    shown_people_count,
+    shown_person,
+    shown_properties,
+    user_properties,
+)
+from drengr.store import Store
+
+PROPERTY_EVENTS = 1000  # the newest, of which a person's properties are told
+
+Answer = dict[str, object]
+
+_NEWEST = PageQuery(-(2**62), Position(2**62, 0), PROPERTY_EVENTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One of them: how its query string is read, and how it is answered."""
+
+    read: Callable[[Arguments, int], Any]  # the question; the second is now, epoch ms. Raises BadSlot
+    answer: Callable[[Store, int, Any], Answer]  # to the question, of a project. Raises BadSlot NOT_FOUND, StoreError
+    events: Callable[[Any], int] = lambda question: 0  # the most that are held in memory for it
+    is_heavy: bool = False  # it may read everything there is
+
+
+def people(store: Store, project_id: int, query: PeopleQuery) -> Answer:
+    """A page of the list of people."""
+    found = store.people(project_id, query)
+    more = cursor_text(found[-1].last_seen_at, found[-1].number) if len(found) == query.limit else None
+    return {"data": [shown_person(person) for person in found], "next_cursor": more}
+
+
+def one(store: Store, project_id: int, who: Who) -> Answer:
+    """One person."""
+    person = store.person(project_id, who)
+    if person is None:
+        raise _nobody(who)
+    return {"data": shown_person(person) | {"properties": properties_of(store, project_id, person)}}
+
+
+def properties_of(store: Store, project_id: int, person: Person) -> Answer:
+    """What a person's newest events say of them."""
+    return user_properties(store.person_page(project_id, Who(person.kind, person.id), _NEWEST))
+
+
+def events(store: Store, project_id: int, question: tuple[Who, PageQuery]) -> Answer:
+    """A page of one person's events."""
+    who, query = question
+    page = store.person_page(project_id, who, query)
+    if not page and store.person(project_id, who) is None:
+        raise _nobody(who)
+    return shown_page(page, query.limit)
+
+
+def shown_page(page: list[StoredEvent], limit: int) -> Answer:
+    """A page of events, and where the next one begins."""
+    more = cursor_text(page[-1].occurred_at, page[-1].id) if len(page) == limit else None
+    return {"data": [shown_event(event) for event in page], "next_cursor": more}
+
+
+def count(store: Store, project_id: int, query: PeopleCountQuery) -> Answer:
+    """How many different people there were."""
+    return {"data": shown_people_count(store.count_people(project_id, query), query.group_by)}
+
+
+def retention(store: Store, project_id: int, query: RetentionQuery) -> Answer:
+    """Who came back."""
+    return {"data": [shown_cohort(cohort, query.period) for cohort in store.retention(project_id, query)]}
+
+
+def funnel(store: Store, project_id: int, query: FunnelQuery) -> Answer:
+    """How far people came."""
+    return {"data": shown_funnel(query, store.funnel(project_id, query))}
+
+
+def names(store: Store, project_id: int, query: NamesQuery) -> Answer:
+    """A page of the list of names."""
+    found = store.names(project_id, query)
+    more = asked.names_cursor(found[-1].events, found[-1].event_name) if len(found) == query.limit else None
+    return {"data": [shown_name(name) for name in found], "next_cursor": more}
+
+
+def properties(store: Store, project_id: int, event_name: str) -> Answer:
+    """The properties of one name's newest events."""
+    sample = store.name_sample(project_id, event_name)
+    if sample is None:
+        raise BadSlot("NOT_FOUND", "no event has this name")
+    return {"data": shown_properties(event_name, sample)}
+
+
+def _nobody(who: Who) -> BadSlot:
+    kind = "external_id" if who.kind == "user" else "install_id"
+    return BadSlot("NOT_FOUND", f"nobody has an event under this {kind}")
+
+
+# By path below the project.
+CALLS = {
+    "people": Call(asked.people_query, people),
+    "people/one": Call(asked.person_asked, one, events=lambda who: PROPERTY_EVENTS),
+    "people/events": Call(asked.person_page_query, events, events=lambda question: question[1].limit),
+    "people/count": Call(asked.people_count_query, count),
+    "people/retention": Call(asked.retention_query, retention, is_heavy=True),
+    "funnel": Call(asked.funnel_query, funnel, is_heavy=True),
+    "names": Call(asked.names_query, names),
+    "names/properties": Call(asked.name_asked, properties, events=lambda name: SAMPLE_EVENTS),
+}
