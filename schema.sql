@@ -265,7 +265,7 @@ CREATE TABLE floors ( -- what a project takes no more; looked at in each transac
   keep_days        INTEGER CHECK (keep_days >= 1), -- older events go; null: they stay
   checked_at       INTEGER,          -- epoch ms of the last look at the clock; null: none since keep_days was given
   is_stopped       INTEGER NOT NULL CHECK (is_stopped IN (0, 1)), -- two looks were over 31 days apart: nothing goes
-  looked_up_before INTEGER NOT NULL, -- epoch ms: ids of events that occurred before are looked up in the two tables below
+  looked_up_before INTEGER NOT NULL, -- epoch ms: ids of earlier events are looked up in the two tables below
   has_admin_ids    INTEGER NOT NULL CHECK (has_admin_ids IN (0, 1)) -- ids of the admin door are looked up always
 ) STRICT;
 
@@ -288,7 +288,7 @@ CREATE TABLE removals ( -- events that are going, a few at a time; a row for as 
   why        TEXT    NOT NULL CHECK (why IN ('erased', 'undone', 'deleted')),
   began_at   INTEGER NOT NULL, -- epoch ms
   bound      INTEGER NOT NULL, -- the highest id of an event then: younger ones stay
-  condition  TEXT    NOT NULL, -- which of them: JSON object with name_id, source, since, until; of an erasure see erasing
+  condition  TEXT    NOT NULL, -- which of them: JSON, name_id, source, since, until; of an erasure see erasing
   events     INTEGER NOT NULL, -- gone so far
   worked_at  INTEGER NOT NULL  -- epoch ms; whoever has not worked on it for some seconds has left it to others
 ) STRICT;

@@ -12,6 +12,7 @@ from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
 from drengr.store.errors import Busy, DatabaseError, StoreError, TooLong, UnknownProject, Unreachable
 from drengr.store.people import PeopleStore
+from drengr.store.removals import Keeping, RemovalStore, UnderWay
 from drengr.store.results import (
     FIRST_DAY,
     NO_PROJECT,
@@ -44,13 +45,13 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NO_PROJECT", "Access", "Account", "Added", "Arrivals", "Backup", "Busy", "Condition", "Counted", "DatabaseError",
-    "HourIds", "Key", "LedgerDay", "NewProject", "Problem", "Progress", "Project", "Restored", "Session", "Slice",
-    "Store", "StoreError", "TooLong", "UnknownProject", "Unreachable", "Upgrade", "Wrong", "WrongAccount",
+    "HourIds", "Keeping", "Key", "LedgerDay", "NewProject", "Problem", "Progress", "Project", "Restored", "Session",
+    "Slice", "Store", "StoreError", "TooLong", "UnderWay", "UnknownProject", "Unreachable", "Upgrade", "Wrong", "WrongAccount",
     "WrongPeople", "WrongTotal", "back_up", "exists", "open_store", "planned_upgrade", "restore", "upgrade",
 ]  # fmt: skip
 
 
-class Store(PeopleStore, Protocol):
+class Store(PeopleStore, RemovalStore, Protocol):
     """The verbs. Every one of them raises StoreError when the database cannot do it now."""
 
     # Projects and keys ------------------------------------------------------------------------------------------------

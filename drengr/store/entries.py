@@ -28,23 +28,36 @@ class Entries:
         self._counts: dict[Key, list[int]] = {}
         self._ids: dict[Key, tuple[int, int, int]] = {}
 
-    def add(self, key: Key, account: Account, stored: int, duplicates: int) -> None:
-        """Count one request's rows, and what became of them."""
+    def add(self, key: Key, account: Account, stored: int, duplicates: int, refused: Iterable[str] = ()) -> None:
+        """Count one request's rows, and what became of them.
+
+        refused  for each event that the project takes no more, why
+        """
         counts = self._of(key)
         counts[0] += account.received
         counts[1] += stored
         counts[2] += duplicates
+        for reason in refused:
+            counts[_AT[f"dropped_{reason}"]] += 1
         for reason, rows in account.dropped.items():
             counts[_AT[f"dropped_{reason}"]] += rows
         for how, rows in account.changed.items():
             counts[_AT[f"changed_{how}"]] += rows
 
     def add_again(
-        self, project_id: int, events: list[Event], account: Account, new: Iterable[tuple[int, int, str]], today: int
+        self,
+        project_id: int,
+        events: list[Event],
+        account: Account,
+        new: Iterable[tuple[int, int, str]],
+        today: int,
+        refused: Iterable[str] = (),
     ) -> None:
         """Count events that were stored before, each on the UTC day and door that it names, other rows today.
 
-        new  (id, received_at, source) of those that were not here yet
+        events   those that the project takes
+        new      (id, received_at, source) of those that were not here yet
+        refused  for each that it takes no more, why
         """
         received = Counter((project_id, event.received_at // DAY_MS, door_of(event.source)) for event in events)
         stored: Counter[Key] = Counter()
@@ -56,7 +69,7 @@ class Entries:
             self.add(key, Account(key[2], rows), stored[key], rows - stored[key])
         if account.received > len(events):
             others = account._replace(received=account.received - len(events))
-            self.add((project_id, today, account.door), others, 0, 0)
+            self.add((project_id, today, account.door), others, 0, 0, refused)
 
     def add_named(self, key: Key, counted: Mapping[str, int]) -> None:
         """Count by column, such as {"refused_bad_key": 3}."""

@@ -20,6 +20,14 @@ _ERASING = "INSERT INTO erasing (removal_id, is_named, identity_id) VALUES (?, ?
 _AFTER_ALL = 2**62
 
 
+class Begun(NamedTuple):
+    """An erasure whose tombstone is there."""
+
+    receipt: int  # its number
+    removal: int  # likewise
+    user: str | None  # of a device: who has the rest of its events
+
+
 class Found(NamedTuple):
     """What there is of somebody who is to be erased."""
 
@@ -50,8 +58,8 @@ def begin(
     *,
     erased_at: int,
     bound: int,
-) -> int:
-    """The number of the removal: the tombstone, the receipt and what is to go, in the caller's transaction."""
+) -> Begun:
+    """The tombstone, the receipt and what is to go, in the caller's transaction."""
     gone = [who, *(Who("device", device) for device in found.devices)]
     if who.kind == "user":  # its id in the device's column means the same person
         gone.append(Who("device", who.id))
@@ -63,7 +71,8 @@ def begin(
     connection.execute(
         _RECEIPT, (project_id, who.kind, person, found.number, *counted, erased_at, by, requester, removal_id)
     )
-    return removal_id
+    newest = connection.execute("SELECT max(id) FROM erasures WHERE project_id = ?", (project_id,)).fetchall()
+    return Begun(newest[0][0], removal_id, found.user)
 
 
 def erasures(database: Reader, project_id: int, limit: int, before: int | None = None) -> list[Erasure]:
@@ -74,8 +83,7 @@ def erasures(database: Reader, project_id: int, limit: int, before: int | None =
 
 def _receipt(row: tuple[Any, ...]) -> Erasure:
     number, kind, person, events, devices, erased_at, removal_id, by, shared, person_number, requester = row
-    status = "done" if removal_id is None else "running"
     return Erasure(
-        number, kind, bytes(person).hex(), events, devices, shared, erased_at, status, by, None, person_number,
-        requester,
+        number, kind, bytes(person).hex(), events, devices, shared, erased_at,
+        "done" if removal_id is None else "running", by, None, person_number, requester,
     )  # fmt: skip

@@ -1,8 +1,8 @@
 """Removals: events that go, some at a time (contract 9): the one way in which events are deleted.
 
-A removal is a row that says which events; whatever process goes on with it takes some, with all that counts them, in one
-short transaction after the other, and lets live requests pass between. It may be killed at any moment: what it had not
-taken is there, and whoever comes next goes on. What is older than a project keeps needs no row: its time says it.
+A removal is a row that says which events; whatever process goes on with it takes some, with all that counts them, in
+one short transaction after the other, and lets live requests pass between. It may be killed at any moment: what it had
+not taken is there, and whoever comes next goes on. What is older than a project keeps needs no row: its time says it.
 """
 
 import time
@@ -26,7 +26,9 @@ _UNFINISHED = "SELECT id, project_id, why, began_at, bound, condition, worked_at
 _CLAIM = "UPDATE removals SET worked_at = ? WHERE id = ? AND worked_at = ?"
 _WORKED = "UPDATE removals SET worked_at = ?, events = events + ? WHERE id = ?"
 _ERASED_SO_FAR = "UPDATE erasures SET events = events + ? WHERE removal_id = ?"
-_KEPT = "SELECT project_id, keep_days, checked_at, is_stopped FROM floors WHERE keep_days IS NOT NULL ORDER BY project_id"
+_KEPT = """
+SELECT project_id, keep_days, checked_at, is_stopped FROM floors WHERE keep_days IS NOT NULL ORDER BY project_id
+"""
 _LOOKED = """
 UPDATE floors SET checked_at = ?, is_stopped = ? WHERE project_id = ? AND coalesce(checked_at, 0) = ? AND is_stopped = 0
 """
@@ -138,14 +140,10 @@ class Remover:
             behind = (removal.id, rows[-1][1], rows[-1][1], rows[-1][2]) if rows else None
             return [row[0] for row in rows], behind
         wanted = removal.condition
-        filters, values = "", []
-        for column, member in (("e.name_id", "name_id"), ("o.source", "source")):
-            if member in wanted:
-                filters += f" AND {column} = ?"
-                values.append(wanted[member])
+        words, values = filters(wanted)
         since = max(wanted.get("since", _EVER), self._from.get(removal.id, _EVER))
         span = since, wanted.get("until", _NEVER), removal.bound
-        sql = _DELETED.format(bound=self._parts.bound, filters=filters)
+        sql = _DELETED.format(bound=self._parts.bound, filters=words)
         rows = self._parts.read(sql, (removal.project_id, *span, *values, self._most()))
         if rows:
             self._from[removal.id] = rows[0][1]
@@ -165,7 +163,7 @@ class Remover:
     def _expire(self, project_id: int, keep_days: int, deadline: float) -> bool:
         """Whether nothing of the project is older than it keeps."""
         is_first = True
-        while ids := [row[0] for row in self._parts.read(_EXPIRED, (project_id, _oldest(keep_days), self._most()))]:
+        while ids := [row[0] for row in self._parts.read(_EXPIRED, (project_id, oldest(keep_days), self._most()))]:
 
             def take(connection: Any, ids: list[int] = ids) -> None:
                 floors.forbid(connection, project_id, _for_ever(connection, ids, None))
@@ -196,7 +194,7 @@ class Remover:
         """Whether the statement changed a row."""
         return bool(self._parts.write(lambda connection: connection.execute(sql, parameters).rowcount, 1))
 
-    def _slice(self, take: Callable[[Any], int], rows: int) -> None:
+    def _slice(self, take: Callable[..., None], rows: int) -> None:
         """One transaction, and a pause in which others have their turn."""
         begun = time.perf_counter()
         self._parts.write(take, rows)
@@ -207,6 +205,21 @@ class Remover:
 
     def _most(self) -> int:
         return min(max(int(_SLICE_S / self._row_s), _FEWEST), _MOST)
+
+
+def filters(condition: dict[str, Any]) -> tuple[str, list[Any]]:
+    """(SQL that an event `e` of origin `o` must meet besides project and time, its parameters)."""
+    words, values = "", []
+    for column, member in (("e.name_id", "name_id"), ("o.source", "source")):
+        if member in condition:
+            words += f" AND {column} = ?"
+            values.append(condition[member])
+    return words, values
+
+
+def oldest(keep_days: int) -> int:
+    """What occurred earlier, epoch ms, is older than so many days now."""
+    return now_ms() - keep_days * DAY_MS
 
 
 def begin(

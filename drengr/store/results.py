@@ -78,6 +78,7 @@ class Added(NamedTuple):
 
     inserted: int
     duplicates: int
+    refused: Mapping[int, str] = {}  # place among the events of the write → "too_old" | "erased"
 
 
 class Arrivals(NamedTuple):

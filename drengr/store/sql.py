@@ -9,7 +9,9 @@ R = TypeVar("R")
 class Rows(Protocol):
     """The outcome of a statement."""
 
-    rowcount: int
+    @property
+    def rowcount(self) -> int:
+        """How many rows were changed."""
 
     def fetchall(self) -> list[Any]:
         """All rows."""

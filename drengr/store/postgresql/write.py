@@ -119,7 +119,7 @@ class Addition:
             return
         received_at = self.events[0].received_at if self.events else now_ms()
         key = self.project_id, received_at // DAY_MS, self.account.door
-        entries.add(key, self.account, *added)
+        entries.add(key, self.account, added.inserted, added.duplicates)
         if new:
             entries.saw(key, new[0][0], new[-1][0], received_at)
 

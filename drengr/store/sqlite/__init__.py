@@ -9,6 +9,7 @@ from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
 from drengr.store import imports, names, projects, rules, sessions
+from drengr.store.removing import Remover
 from drengr.store.results import (
     FIRST_DAY,
     Access,
@@ -51,14 +52,16 @@ from drengr.store.sqlite import (
     totals,
 )
 from drengr.store.sqlite.database import Database
+from drengr.store.sqlite.erasing import SqliteParts
 from drengr.store.sqlite.group_commit import GroupCommit
 from drengr.store.sqlite.people import proof
 from drengr.store.sqlite.people.verbs import PeopleVerbs
+from drengr.store.sqlite.removal_verbs import RemovalVerbs
 from drengr.store.sqlite.verb import verb
 from drengr.store.sqlite.write import EventWriter
 
 
-class SqliteStore(PeopleVerbs):
+class SqliteStore(PeopleVerbs, RemovalVerbs):
     """An open file with its one way to write. The verbs are explained at drengr.store.Store.
 
     path         of the SQLite file
@@ -72,6 +75,7 @@ class SqliteStore(PeopleVerbs):
         self.database = Database(path, synchronous, access)
         self.commits = GroupCommit(self.database)
         self.events = EventWriter(self.database, self.commits)
+        self.remover = Remover(SqliteParts(self.database, self.commits))
 
     @verb
     def make_project(self, name: str) -> NewProject:

@@ -42,21 +42,20 @@ _PAGES_AT_ONCE = 200
 _CHECKPOINT_WAITS_MS = 100
 
 
-def erase(
-    database: Database, commits: GroupCommit, project_id: int, who: Who, by: By, requester: str | None
-) -> tuple[int, str | None]:
-    """(the number of the removal, the user who has the rest of a device's events): the tombstone is committed."""
+def erase(commits: GroupCommit, project_id: int, who: Who, by: By, requester: str | None) -> erasures.Begun:
+    """The tombstone is committed: what is there now goes, what comes later and occurred before is refused."""
 
-    def begun(connection: sqlite3.Connection) -> tuple[int, str | None]:
-        found = _found(connection, project_id, who)
-        newest = connection.execute(_NEWEST).fetchone()[0]
-        number = erasures.begin(
-            connection, project_id, who, found, by, requester, erased_at=now_ms(), bound=newest
-        )
-        return number, found.user
+    def begun(connection: sqlite3.Connection) -> erasures.Begun:
+        found, bound = _found(connection, project_id, who), newest_id(connection)
+        return erasures.begin(connection, project_id, who, found, by, requester, erased_at=now_ms(), bound=bound)
 
-    result: tuple[int, str | None] = commits.run(begun)
+    result: erasures.Begun = commits.run(begun)
     return result
+
+
+def newest_id(connection: sqlite3.Connection) -> int:
+    """Of the events that there are in this transaction."""
+    return int(connection.execute(_NEWEST).fetchone()[0])
 
 
 def would_erase(database: Database, project_id: int, who: Who, by: By) -> Erasure:

@@ -3,11 +3,12 @@
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import Any, TypeVar
 
 from drengr.events.event import Event
 from drengr.events.outcomes import door_of
 from drengr.events.times import DAY_MS, HOUR_MS
+from drengr.store import floors
 from drengr.store.clock import now_ms
 from drengr.store.entries import Entries
 from drengr.store.results import Account, Added
@@ -50,6 +51,7 @@ ON CONFLICT (project_id, day) DO UPDATE SET events = events + excluded.events
 
 _PAIR = 4  # where a row has its ids, or the number of their identity
 
+_R = TypeVar("_R")
 Word = tuple[object, ...]  # (project_id, name) or (source, app_package)
 Codes = dict[Word, int]
 Row = tuple[Any, ...]  # as _INSERT wants it, but a pair of ids in the place of the identity's number
@@ -139,6 +141,8 @@ class _Addition:
         self.metered = metered
         self.alongside = alongside
         self.learned: Codes = {}
+        self.taken = events  # those that the project takes
+        self.refused: dict[int, str] = {}  # the others' places among the events, and why
         self._known = writer.codes
         try:
             self._rows: list[Row] | None = _rows(project_id, events, self._known)  # while others may hold the turn
@@ -146,11 +150,12 @@ class _Addition:
             self._rows = None
 
     def __call__(self, connection: sqlite3.Connection) -> Added:
+        self._look_up(connection)
         rows = self.rows(connection, self.learned)
         inserted, ids = _insert(connection, rows)
         if self.metered and inserted:
             _meter(connection, Counter({self._usage_day(): inserted}))
-        added = Added(inserted, len(rows) - inserted)
+        added = Added(inserted, len(rows) - inserted, self.refused)
         entries = Entries()
         self._enter(connection, entries, added, ids)
         connection.executemany(ledger.ADD, entries.rows())
@@ -163,20 +168,23 @@ class _Addition:
         usage: Counter[tuple[int, int]] = Counter()
         learned: Codes = {}
         for addition in additions:
+            addition._look_up(connection)
             rows += addition.rows(connection, learned)
-            if addition.metered:
-                usage[addition._usage_day()] += len(addition.events)
+            if addition.metered and addition.taken:
+                usage[addition._usage_day()] += len(addition.taken)
         inserted, ids = _insert(connection, rows, all_or_none=True)
         if inserted < len(rows):
             return None
         _meter(connection, usage)
         entries, first_id = Entries(), ids.start
-        for addition in additions:
-            own_ids = range(first_id, first_id + len(addition.events))
-            addition._enter(connection, entries, Added(len(addition.events), 0), own_ids)
+        results = [Added(len(addition.taken), 0, addition.refused) for addition in additions]
+        for addition, added in zip(additions, results, strict=True):
+            own_ids = range(first_id, first_id + added.inserted)
+            addition._enter(connection, entries, added, own_ids)
             first_id = own_ids.stop
         connection.executemany(ledger.ADD, entries.rows())
-        results = [addition._ended(connection, Added(len(addition.events), 0)) for addition in additions]
+        for addition, added in zip(additions, results, strict=True):
+            addition._ended(connection, added)
         for addition in additions:  # only now: had it been undone, the new codes would mean nothing
             addition.learned = learned
         return results
@@ -185,13 +193,14 @@ class _Addition:
         """Into the ledger; `ids` reach from the first row inserted for this write to its last."""
         if not (self.events or self.account.received):
             return
+        refused = self.refused.values()
         if self.account.again:
             new = connection.execute(_NEW, (ids.start, ids.stop))
-            entries.add_again(self.project_id, self.events, self.account, new, now_ms() // DAY_MS)
+            entries.add_again(self.project_id, self.taken, self.account, new, now_ms() // DAY_MS, refused)
             return
         received_at = self.events[0].received_at if self.events else now_ms()
         key = self.project_id, received_at // DAY_MS, self.account.door
-        entries.add(key, self.account, *added)
+        entries.add(key, self.account, added.inserted, added.duplicates, refused)
         if added.inserted:
             entries.saw(key, ids[0], ids[-1], received_at)
 
@@ -200,12 +209,20 @@ class _Addition:
             self.alongside(connection, added)
         return added
 
+    def _look_up(self, connection: sqlite3.Connection) -> None:
+        """Which of the events the project takes, now that nobody else decides about it."""
+        self.refused = floors.refused(connection, self.project_id, self.events, now_ms())
+        self.taken = self._without_refused(self.events)
+
     def rows(self, connection: sqlite3.Connection, learned: Codes) -> list[Row]:
         """What is to be inserted. Rows that were packed before the turn are good while their codes still hold."""
         if self._rows is not None and self._known is self.writer.codes:
-            return self._rows
+            return self._without_refused(self._rows)
         self._rows, self._known = None, self.writer.codes
-        return self.writer.rows(self.project_id, self.events, connection, learned)
+        return self.writer.rows(self.project_id, self.taken, connection, learned)
+
+    def _without_refused(self, those: list[_R]) -> list[_R]:
+        return [each for place, each in enumerate(those) if place not in self.refused] if self.refused else those
 
     def remember(self) -> None:
         """Keep the codes that were learned, now that the rows that define them are committed."""
