@@ -63,9 +63,9 @@ def test_another_vendors_file_is_told_for_what_it_is(client, tenant):
 
 def test_of_a_part_the_row_that_is_cut_is_no_row(client, tenant):
     part = FILE[: FILE.index(b'{"event_type": ""}') - 30]
-    for body in (part, b"[" + FILE.replace(b"\n", b",")[:-60]):
+    for body, rows in ((part, 3), (b"[" + FILE.replace(b"\n", b",")[:-60], 2)):
         answer = send(client, tenant, body, dry_run="1", headers={"Content-Range": "bytes 0-1/2"}).json
-        assert answer["partial"] and answer["skipped"] == 0 and answer["imported"] + answer["duplicates"] == 3
+        assert answer["partial"] and answer["skipped"] == 0 and answer["imported"] + answer["duplicates"] == rows
 
 
 def test_a_gzip_that_is_cut_by_the_page_is_looked_into(client, tenant):

@@ -160,7 +160,7 @@ def test_a_cookie_signed_with_another_secret_opens_nothing(client, here, cookie_
     name, value, _ = cookie_of(sign_in_answer(client, tenant.secret_key))
     token = URLSafeSerializer(store.signing_secret(), salt="drengr.page.session").loads(value)
     stranger = URLSafeSerializer("another secret", salt="drengr.page.session")
-    for forged in (token, value[:-1] + "_", stranger.dumps(token), "", "."):
+    for forged in (token, value[:-8] + "aaaaaaaa", stranger.dumps(token), "", "."):
         client.set_cookie(name, forged, path="/ui/")
         assert client.get(here).status_code == 303
 
