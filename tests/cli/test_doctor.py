@@ -8,7 +8,7 @@ import sqlite3
 import pytest
 from click.testing import CliRunner
 
-from drengr.cli import doctor, main
+from drengr.cli import main
 from drengr.store import Problem
 from drengr.store.clock import now_ms
 from tests.admin import event
