@@ -3,11 +3,13 @@
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from itertools import islice
+from typing import Any, NamedTuple, Protocol
 
 from drengr.events.event import Context, Event
+from drengr.files.broken import Enough
 from drengr.files.json_rows import BrokenFile
 from drengr.files.reader import Batch, Limits
 from drengr.sources import MAX_TOLD_KEYS, Mapped, read_batch
@@ -48,6 +50,21 @@ class Added(Protocol):
     @property
     def duplicates(self) -> int: ...
 
+    @property
+    def refused(self) -> Mapping[int, str]: ...
+
+    @property
+    def keep_days(self) -> int | None: ...
+
+
+class _Taken(NamedTuple):
+    """One batch of what waits."""
+
+    first: int  # place of its first event among those that wait
+    rows: int
+    skipped: list[int]  # positions of the rows that are no event, ascending
+    place: Callable[[int], str]
+
 
 @dataclass(slots=True)
 class Waiting:
@@ -61,12 +78,14 @@ class Waiting:
     reasons: list[str] = field(default_factory=list)  # of the first skipped rows
     notes: Counter[str] = field(default_factory=Counter)  # what could not be read of events, and of how many
     dropped_keys: Counter[tuple[str, str]] = field(default_factory=Counter)  # (full key, sensitive word in it)
+    batches: list[_Taken] = field(default_factory=list)
 
     def take(self, mapped: Mapped, rows: int, place: Callable[[int], str]) -> None:
         """Add what became of so many rows.
 
         place  text before the reason of the row at a position in the batch
         """
+        self.batches.append(_Taken(len(self.events), rows, [row.position for row in mapped.skipped], place))
         self.events += mapped.events
         self.rows += rows
         self.dropped.update(mapped.dropped)
@@ -76,6 +95,26 @@ class Waiting:
         self.reasons += [f"{place(row.position)}: {row.reason}" for row in told]
         self.notes.update(mapped.notes)
         add_keys(self.dropped_keys, mapped.dropped_keys)
+
+    def refused_problems(self, added: Added) -> Counter[tuple[str, str]]:
+        """The events that the project takes no more by (word of contract 10, event name)."""
+        return Counter((word, self.events[place].event_name) for place, word in added.refused.items())
+
+    def refused_reasons(self, added: Added) -> list[str]:
+        """Why the first of them were skipped."""
+        told = islice(added.refused.items(), MAX_REASONS)
+        return [f"{self._place(index)}: {_why_refused(word, added.keep_days)}" for index, word in told]
+
+    def _place(self, index: int) -> str:
+        """Text before the reason of an event's row."""
+        batch = next(each for each in reversed(self.batches) if each.first <= index)
+        skipped = set(batch.skipped)
+        events = (position for position in range(batch.rows) if position not in skipped)
+        return batch.place(next(islice(events, index - batch.first, None)))
+
+
+def _why_refused(word: str, keep_days: int | None) -> str:
+    return "its person was erased" if word == "erased" else f"older than the {keep_days} days that are kept"
 
 
 @dataclass(slots=True)
@@ -89,6 +128,7 @@ class Tally:
     reasons: list[str] = field(default_factory=list)  # the first MAX_REASONS
     notes: Counter[str] = field(default_factory=Counter)
     dropped_keys: Counter[tuple[str, str]] = field(default_factory=Counter)
+    refused: int = 0  # of the skipped: events of people who were erased, and older ones than are kept
 
     def after(self, waiting: Waiting, added: Added) -> "Tally":
         """These totals once the events that waited are stored."""
@@ -96,11 +136,12 @@ class Tally:
             Tally(
                 waiting.rows,
                 added.inserted,
-                waiting.dropped.total(),
+                waiting.dropped.total() + len(added.refused),
                 added.duplicates,
-                waiting.reasons,
+                waiting.reasons + waiting.refused_reasons(added),
                 waiting.notes,
                 waiting.dropped_keys,
+                len(added.refused),
             )
         )
 
@@ -116,6 +157,7 @@ class Tally:
             (self.reasons + other.reasons)[:MAX_REASONS],
             self.notes + other.notes,
             keys,
+            self.refused + other.refused,
         )
 
 
@@ -156,19 +198,27 @@ class Import:
     def run(self, batches: Iterable[Batch]) -> Iterator[Tally]:
         """The totals after every batch. What was read before an error is stored, then the error goes on.
 
-        Raises  BrokenFile, Fruitless at the end, and whatever `put` raises
+        Raises  BrokenFile, Enough, Fruitless at the end, and whatever `put` raises
         """
         try:
             for batch in batches:
                 if batch.rows:
                     self._read(batch)
                 yield self.tally
-        except BrokenFile:
+        except (BrokenFile, Enough):
             self._store()
             raise
         self._store()
         yield self.tally
-        self._check_fruits()
+        self.check_fruits()
+
+    def check_fruits(self) -> None:
+        """Raises Fruitless when no row so far is an event."""
+        if not self.tally.rows:
+            raise Fruitless("there is not a single row in it")
+        if self.tally.skipped - self.tally.refused == self.tally.rows:
+            why = f": {self._guess}" if self._guess else f", for example {self.tally.reasons[0]}"
+            raise Fruitless(f"not one of its {self.tally.rows:,} rows is an event{why}")
 
     def _read(self, batch: Batch) -> None:
         begun = 0
@@ -192,10 +242,3 @@ class Import:
             return
         self.tally = self.tally.after(self._waiting, self._put(self._waiting, self.tally))
         self._waiting = Waiting()
-
-    def _check_fruits(self) -> None:
-        if not self.tally.rows:
-            raise Fruitless("there is not a single row in it")
-        if self.tally.skipped == self.tally.rows:
-            why = f": {self._guess}" if self._guess else f", for example {self.tally.reasons[0]}"
-            raise Fruitless(f"not one of its {self.tally.rows:,} rows is an event{why}")

@@ -50,9 +50,9 @@ def track(project: Project) -> Response:
         with here.gate.mapping(len(body)):
             events = posted_events(strict_json(body), here.now_ms(), here.sensitive)
         added = here.store.add(project.id, events)
-    return json_response(
-        {"data": {"tracked": added.inserted, "inserted": added.inserted, "skipped": added.duplicates}}
-    )
+    here.refused(project, "admin", events, added)
+    skipped = added.duplicates + len(added.refused)
+    return json_response({"data": {"tracked": added.inserted, "inserted": added.inserted, "skipped": skipped}})
 
 
 def _body() -> bytes:

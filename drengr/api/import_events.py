@@ -18,7 +18,7 @@ MAX_EVENTS = 1_000
 MAX_APP_PACKAGE = 255
 
 _OF_A_BATCH = ("time_zone",)
-_OF_A_FILE = ("source", "app_package", "mapping", "time_zone")
+_OF_A_FILE = ("source", "app_package", "mapping", "time_zone", "dry_run")
 _AS_IT_IS = "send the file as it is: curl -T FILE, or curl --data-binary @FILE"
 
 door = Blueprint("import_events", __name__)
@@ -54,7 +54,10 @@ def _check_parameters(known: tuple[str, ...]) -> None:
 
 def _whole_file(project: Project) -> Response:
     context = _context(request.args["source"], _query_mapping(), request.args.get("app_package"))
-    return imported_file(project, context)
+    dry_run = request.args.get("dry_run")
+    if dry_run not in (None, "1"):
+        raise ApiError(400, "dry_run takes 1: nothing is stored, the answer says what would be")
+    return imported_file(project, context, dry_run=dry_run is not None)
 
 
 def _query_mapping() -> object:

@@ -144,6 +144,7 @@ def _importer(method: str) -> dict:
             _query("app_package", {"type": "string", "maxLength": 255}, "Noted with every event of the file"),
             _query("mapping", {"type": "string"}, "generic only: the mapping as JSON"),
             _query("time_zone", {"type": "string"}, "IANA name, of times that name no zone; default: UTC"),
+            _query("dry_run", {"enum": ["1"]}, "Of a file: store nothing, say what would be"),
         ],
         "requestBody": {
             "required": True,

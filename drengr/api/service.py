@@ -1,5 +1,6 @@
 """What every door needs at hand, kept on the application: settings, store, clock, gate."""
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -44,9 +45,18 @@ class Service:
         """
         self.outcomes.dropped(project, account.door, problems, sdk)
         if events:
-            return self.store.add(project.id, events, account, metered=metered)
+            added = self.store.add(project.id, events, account, metered=metered)
+            self.refused(project, account.door, events, added, sdk)
+            return added
         self.outcomes.nothing_stored(project.id, account)
         return Added(0, 0)
+
+
+    def refused(self, project: Project, door: str, events: list[Event], added: Added, sdk: Sdk = NO_SDK) -> None:
+        """Tell of the events that the project takes no more."""
+        if added.refused:
+            named = Counter((word, events[place].event_name) for place, word in added.refused.items())
+            self.outcomes.dropped(project, door, named, sdk)
 
 
 def service() -> Service:

@@ -112,8 +112,9 @@ class Stored:
             lambda added: _progress_of(before.after(waiting, added)),
             account,
         )
-        if waiting.problems:
-            self._store.note({}, self._problems(waiting.problems))
+        problems = waiting.problems + waiting.refused_problems(added)
+        if problems:
+            self._store.note({}, self._problems(problems))
         return added
 
     def _problems(self, problems: Counter[tuple[str, str]]) -> list[Problem]:
@@ -199,7 +200,7 @@ def _tally_of(progress: Progress) -> Tally:
     if isinstance(told, list):  # as version 0.1 wrote it
         told = {"reasons": told}
     keys = Counter({(key, word): count for key, word, count in told.get("dropped_keys", [])})
-    return Tally(*progress[:4], told["reasons"], Counter(told.get("notes", {})), keys)
+    return Tally(*progress[:4], told["reasons"], Counter(told.get("notes", {})), keys, told.get("refused", 0))
 
 
 def _progress_of(tally: Tally) -> Progress:
@@ -207,5 +208,6 @@ def _progress_of(tally: Tally) -> Progress:
         "reasons": [reason.encode("utf-8", "backslashreplace").decode() for reason in tally.reasons],
         "notes": tally.notes,
         "dropped_keys": [(key, word, count) for (key, word), count in tally.dropped_keys.items()],
+        "refused": tally.refused,
     }
     return Progress(tally.rows, tally.imported, tally.skipped, tally.duplicates, orjson.dumps(told).decode())

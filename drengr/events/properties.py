@@ -4,6 +4,7 @@ The order of steps is part of the contract: drop sensitive keys, flatten one lev
 and values, count.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import islice
 
@@ -34,6 +35,16 @@ _LONGEST_STEM = 300
 # Verdicts that are kept: a client that invents keys, or keys of a megabyte, must not fill the memory.
 _MOST_REMEMBERED = 10_000
 _REMEMBERED_KEY = 128
+
+
+def changed_by(bits: Iterable[int]) -> Counter[str]:
+    """How many events lost something, by the words of contract 10.
+
+    bits  of CHANGES, for each event
+    """
+    kinds = Counter(bits)
+    return Counter({word: sum(kinds[found] for found in kinds if found & bit) for word, bit in CHANGES.items()})
+
 
 
 class SensitiveKeys:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from drengr.events.event import BadRow, Code, Context, Event, Unreadable, event_of
-from drengr.events.properties import CHANGES
+from drengr.events.properties import changed_by
 from drengr.sources import amplitude, amplitude_http, drengr, ga4, generic, mixpanel, posthog
 
 MAX_TOLD_KEYS = 10_000  # different dropped keys of a batch that are told
@@ -91,8 +91,7 @@ class Mapped(NamedTuple):
     @property
     def changed(self) -> Counter[str]:
         """How many of the events lost something on the way, by the words of contract 10."""
-        kinds = Counter(event.changed for event in self.events)
-        return Counter({word: sum(kinds[bits] for bits in kinds if bits & bit) for word, bit in CHANGES.items()})
+        return changed_by(event.changed for event in self.events)
 
 
 def read_batch(rows: Iterable[object], context: Context) -> Mapped:

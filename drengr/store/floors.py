@@ -5,13 +5,16 @@ same moment. Most events cost one comparison: only those that occurred before th
 trusted server posts with an id, are looked up by it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
+from typing import NamedTuple
 
 from drengr.admin.words import is_uuid
 from drengr.events.event import Event
+from drengr.events.properties import changed_by
 from drengr.events.times import DAY_MS
 from drengr.people.questions import Who
+from drengr.store.results import Account
 from drengr.store.sql import Statements
 
 LONGEST_PAUSE_MS = 31 * DAY_MS  # between two looks at the clock; past that it is not believed
@@ -57,11 +60,21 @@ class Hashes:
         return blake2b(words, digest_size=_HASH_BYTES, key=self._key).digest()
 
 
-def refused(connection: Statements, project_id: int, events: Sequence[Event], now_ms: int) -> dict[int, str]:
-    """Which of the events are not taken: their place among them → "too_old" | "erased"."""
+class Refused(NamedTuple):
+    """Events that a project takes no more."""
+
+    why: Mapping[int, str]  # by their place among the events of the write: "too_old" | "erased"
+    keep_days: int | None  # how long the project keeps events
+
+
+NOTHING_REFUSED = Refused({}, None)
+
+
+def refused(connection: Statements, project_id: int, events: Sequence[Event], now_ms: int) -> Refused:
+    """Which of the events are not taken."""
     found = connection.execute(_FLOOR, (project_id,)).fetchall()
     if not found:
-        return {}
+        return NOTHING_REFUSED
     keep_days, checked_at, is_stopped, looked_up_before, has_admin_ids = found[0]
     oldest = oldest_kept(keep_days, checked_at, is_stopped, now_ms)
     why: dict[int, str] = {}
@@ -74,7 +87,12 @@ def refused(connection: Statements, project_id: int, events: Sequence[Event], no
     if suspects:
         tombs = _Tombstones(connection, project_id)
         why |= {place: "erased" for place in suspects if tombs.hold(events[place])}
-    return why
+    return Refused(why, keep_days)
+
+
+def account_of_taken(account: Account, taken: Sequence[Event]) -> Account:
+    """The account of a write of which only these events are taken: of what was changed only they count."""
+    return account._replace(changed=changed_by(event.changed for event in taken)) if account.changed else account
 
 
 def oldest_kept(keep_days: int | None, checked_at: int | None, is_stopped: int, now_ms: int) -> int:

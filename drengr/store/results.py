@@ -79,6 +79,7 @@ class Added(NamedTuple):
     inserted: int
     duplicates: int
     refused: Mapping[int, str] = {}  # place among the events of the write → "too_old" | "erased"
+    keep_days: int | None = None  # what is too old for the project
 
 
 class Arrivals(NamedTuple):

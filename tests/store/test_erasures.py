@@ -61,7 +61,8 @@ def test_an_erased_user_leaves_nothing(store, project, rows, erase):
 
 
 def test_a_shared_device_keeps_its_anonymous_events(store, project, rows, erase):
-    store.add(project, [event(event_id="one"), event(event_id="two", external_id="user_2"), anonymous(event_id="whose")])
+    store.add(project, [event(event_id="one"), event(event_id="two", external_id="user_2")])
+    store.add(project, [anonymous(event_id="whose")])
     assert store.would_erase(project, USER_1, "api")[3:8] == (1, 0, 1, None, "dry_run")
     receipt = erase(USER_1)
     assert (receipt.events, receipt.devices, receipt.shared_devices) == (1, 0, 1)
@@ -117,7 +118,8 @@ def test_a_device_of_one_user_names_the_user(store, project):
 
 
 def test_what_is_stamped_later_than_its_erasure_does_not_come_back(store, project, rows, erase):
-    ahead = [event(event_id="ahead", occurred_at=now_ms() + DAY_MS), event(event_id="too", occurred_at=now_ms() + DAY_MS)]
+    tomorrow = now_ms() + DAY_MS
+    ahead = [event(event_id="ahead", occurred_at=tomorrow), event(event_id="too", occurred_at=tomorrow)]
     store.add(project, ahead[:1])
     erase(USER_1)
     assert store.add(project, ahead) == Added(1, 0, {0: "erased"})

@@ -142,7 +142,7 @@ class _Addition:
         self.alongside = alongside
         self.learned: Codes = {}
         self.taken = events  # those that the project takes
-        self.refused: dict[int, str] = {}  # the others' places among the events, and why
+        self.refused = floors.NOTHING_REFUSED  # the others
         self._known = writer.codes
         try:
             self._rows: list[Row] | None = _rows(project_id, events, self._known)  # while others may hold the turn
@@ -155,7 +155,7 @@ class _Addition:
         inserted, ids = _insert(connection, rows)
         if self.metered and inserted:
             _meter(connection, Counter({self._usage_day(): inserted}))
-        added = Added(inserted, len(rows) - inserted, self.refused)
+        added = Added(inserted, len(rows) - inserted, *self.refused)
         entries = Entries()
         self._enter(connection, entries, added, ids)
         connection.executemany(ledger.ADD, entries.rows())
@@ -177,7 +177,7 @@ class _Addition:
             return None
         _meter(connection, usage)
         entries, first_id = Entries(), ids.start
-        results = [Added(len(addition.taken), 0, addition.refused) for addition in additions]
+        results = [Added(len(addition.taken), 0, *addition.refused) for addition in additions]
         for addition, added in zip(additions, results, strict=True):
             own_ids = range(first_id, first_id + added.inserted)
             addition._enter(connection, entries, added, own_ids)
@@ -193,14 +193,16 @@ class _Addition:
         """Into the ledger; `ids` reach from the first row inserted for this write to its last."""
         if not (self.events or self.account.received):
             return
-        refused = self.refused.values()
+        refused, account = self.refused.why.values(), self.account
+        if refused:
+            account = floors.account_of_taken(account, self.taken)
         if self.account.again:
             new = connection.execute(_NEW, (ids.start, ids.stop))
-            entries.add_again(self.project_id, self.taken, self.account, new, now_ms() // DAY_MS, refused)
+            entries.add_again(self.project_id, self.taken, account, new, now_ms() // DAY_MS, refused)
             return
         received_at = self.events[0].received_at if self.events else now_ms()
         key = self.project_id, received_at // DAY_MS, self.account.door
-        entries.add(key, self.account, added.inserted, added.duplicates, refused)
+        entries.add(key, account, added.inserted, added.duplicates, refused)
         if added.inserted:
             entries.saw(key, ids[0], ids[-1], received_at)
 
@@ -222,7 +224,8 @@ class _Addition:
         return self.writer.rows(self.project_id, self.taken, connection, learned)
 
     def _without_refused(self, those: list[_R]) -> list[_R]:
-        return [each for place, each in enumerate(those) if place not in self.refused] if self.refused else those
+        why = self.refused.why
+        return [each for place, each in enumerate(those) if place not in why] if why else those
 
     def remember(self) -> None:
         """Keep the codes that were learned, now that the rows that define them are committed."""
