@@ -171,7 +171,7 @@ CREATE TABLE day_people ( -- how many people were there on a day, by how long th
 
 -- Sets of people, made when there is time and dropped by whatever changes them: what is there is right, and may be missing.
 CREATE TABLE day_sets (
-  id         INTEGER PRIMARY KEY AUTOINCREMENT,
+  id         INTEGER PRIMARY KEY, -- random: no other set ever has it, in whatever copy of the file
   project_id INTEGER NOT NULL REFERENCES projects (id),
   name_id    INTEGER NOT NULL, -- who had an event of that name; 0: whoever had any
   day        INTEGER NOT NULL,

@@ -7,7 +7,23 @@ from typing import Any, NoReturn
 import click
 
 from drengr import __version__
-from drengr.cli import backup, count, db, doctor, export, import_, keys, ledger, projects, tail, ui, verify
+from drengr.cli import (
+    backup,
+    count,
+    db,
+    doctor,
+    export,
+    funnel,
+    import_,
+    keys,
+    ledger,
+    names,
+    people,
+    projects,
+    tail,
+    ui,
+    verify,
+)
 from drengr.cli.printing import say, shown
 from drengr.config import BadSetting, unknown_settings
 from drengr.store import StoreError
@@ -68,6 +84,11 @@ main.add_command(export.command)
 main.add_command(tail.command)
 main.add_command(count.command)
 main.add_command(ui.command)
+main.add_command(people.people)
+main.add_command(people.person)
+main.add_command(funnel.funnel)
+main.add_command(funnel.retention)
+main.add_command(names.command)
 main.add_command(verify.command)
 main.add_command(ledger.command)
 main.add_command(doctor.command)

@@ -1,7 +1,7 @@
-"""The questions of contract 6 from the command line: what the file and a remote service have in common."""
+"""The questions of contract 6 and 8 from the command line: what the file and a remote service have in common."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Protocol
 
@@ -46,13 +46,16 @@ class AdminDoor(Protocol):
     def arrivals(self, asked: Mapping[str, str]) -> Iterator[list[dict]]:
         """What is stored from now on, look by look, the oldest first; at each look at most a page of the log."""
 
+    def ask(self, call: str, asked: Mapping[str, str | Sequence[str]]) -> dict:
+        """The API's answer to one of answering.CALLS. Raises BadSlot, NOT_FOUND too."""
+
     def names_near(self, name: str) -> list[str]:
         """Event names that look like this one."""
 
 
 @contextmanager
 def chosen_door(project: str | None, url: str | None) -> Iterator[AdminDoor]:
-    """The door to ask; what it finds wrong with a question is a usage error (exit code 2)."""
+    """The door to ask; a question that it finds wrong ends with exit code 2, nothing found with 1."""
     try:
         if url is not None:
             yield _remote(url, project)
@@ -60,6 +63,8 @@ def chosen_door(project: str | None, url: str | None) -> Iterator[AdminDoor]:
             with open_store(must_exist=True) as store:
                 yield LocalDoor(store, chosen_project(store, project))
     except BadSlot as bad:
+        if bad.code == "NOT_FOUND":
+            raise click.ClickException(f"{shown(bad.message)}.") from bad
         raise click.UsageError(f"{shown(bad.message)} ({bad.code})") from bad
 
 

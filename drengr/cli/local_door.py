@@ -5,8 +5,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import orjson
 
-from drengr.admin.questions import MAX_LIMIT, PageQuery, count_query, cursor_text, page_query
+from drengr.admin.questions import MAX_LIMIT, PageQuery, count_query, page_query
 from drengr.admin.shown import StoredEvent, shown_event
+from drengr.answering import CALLS, shown_page
 from drengr.store import Project, Store
 from drengr.store.clock import now_ms
 
@@ -20,9 +21,7 @@ class LocalDoor:
 
     def page(self, asked: Mapping[str, str]) -> dict:
         query = page_query(_lists(asked), now_ms())
-        events = self._store.page(self._project_id, query)
-        more = cursor_text(events[-1].occurred_at, events[-1].id) if len(events) == query.limit else None
-        return {"data": _shown(events), "next_cursor": more}
+        return _plain(shown_page(self._store.page(self._project_id, query), query.limit))
 
     def count(self, asked: Mapping[str, str]) -> dict:
         counted = self._store.count(self._project_id, count_query(_lists(asked), now_ms(), max_days=None))
@@ -35,6 +34,10 @@ class LocalDoor:
         query = page_query(_lists({**asked, "limit": str(MAX_LIMIT)}), now_ms())
         return self._looks(query, self._store.last_id())
 
+    def ask(self, call: str, asked: Mapping[str, str | Sequence[str]]) -> dict:
+        question = CALLS[call].read(_lists(asked), now_ms())
+        return _plain(CALLS[call].answer(self._store, self._project_id, question))
+
     def names_near(self, name: str) -> list[str]:
         return self._store.names_near(self._project_id, name)
 
@@ -45,9 +48,13 @@ class LocalDoor:
             yield _shown(found.events)
 
 
-def _lists(asked: Mapping[str, str]) -> dict[str, Sequence[str]]:
-    return {name: [value] for name, value in asked.items()}
+def _lists(asked: Mapping[str, str | Sequence[str]]) -> dict[str, Sequence[str]]:
+    return {name: [words] if isinstance(words, str) else words for name, words in asked.items()}
 
 
 def _shown(events: list[StoredEvent]) -> list[dict]:
     return json.loads(orjson.dumps([shown_event(event) for event in events]))
+
+
+def _plain(answer: object) -> dict:
+    return json.loads(orjson.dumps(answer))

@@ -3,7 +3,7 @@
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from http.client import HTTPException
@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 import click
 
 from drengr.admin.questions import MAX_LIMIT
+from drengr.admin.words import BadSlot
 from drengr.cli.printing import shown
 
 _ANSWER_WITHIN_S = 30
@@ -35,32 +36,33 @@ class RemoteDoor:
     """One project's events, over HTTP; see asking.AdminDoor."""
 
     def __init__(self, url: str, project_id: str, key: str) -> None:
-        self._url = f"{url.rstrip('/')}/admin/projects/{quote(project_id, safe='')}/events"
+        self._url = f"{url.rstrip('/')}/admin/projects/{quote(project_id, safe='')}"
         self._headers = {"Authorization": f"Bearer {key}"}
         self.answered_at = datetime.now(UTC)  # by the service's own clock, once it has answered
 
     def page(self, asked: Mapping[str, str]) -> dict:
-        return self._answer("", asked)
+        return self.ask("events", asked)
 
     def count(self, asked: Mapping[str, str]) -> dict:
-        return self._answer("/count", asked)["data"]
+        return self.ask("events/count", asked)["data"]
 
     def arrivals(self, asked: Mapping[str, str]) -> Iterator[list[dict]]:
         return _Looks(self, asked)
 
-    def names_near(self, name: str) -> list[str]:
-        return []  # the API has no question for it
-
-    def _answer(self, path: str, asked: Mapping[str, str]) -> dict:
+    def ask(self, call: str, asked: Mapping[str, str | Sequence[str]]) -> dict:
         try:
-            request = urllib.request.Request(f"{self._url}{path}?{urlencode(asked)}", headers=self._headers)
+            url = f"{self._url}/{call}?{urlencode(asked, doseq=True)}"
+            request = urllib.request.Request(url, headers=self._headers)
             with _OPENER.open(request, timeout=_ANSWER_WITHIN_S) as answer:
                 self.answered_at = parsedate_to_datetime(answer.headers["Date"])
                 return json.load(answer)
         except urllib.error.HTTPError as refused:
-            raise click.ClickException(_sentence(refused)) from refused
+            raise _reason(refused) from refused
         except (OSError, ValueError, HTTPException) as error:
             raise click.ClickException(f"{shown(self._url)} does not answer: {shown(error)}") from error
+
+    def names_near(self, name: str) -> list[str]:
+        return []  # the API has no question for it
 
 
 class _Looks(Iterator[list[dict]]):
@@ -118,10 +120,14 @@ class _Looks(Iterator[list[dict]]):
         return (self._door.answered_at - timedelta(days=_FOLLOWED_DAYS)).strftime("%Y-%m-%d")
 
 
-def _sentence(refused: urllib.error.HTTPError) -> str:
+def _reason(refused: urllib.error.HTTPError) -> Exception:
+    """What the file itself would raise: BadSlot for a question that is refused; else one sentence."""
     with refused:
         try:
             error = json.load(refused)["error"]
-            return shown(f"{error['message']} ({error['code']})")
+            code, message = str(error["code"]), str(error["message"])
         except (ValueError, KeyError, TypeError):
-            return f"{shown(refused.url)} answers {refused.code}: is it a Drengr service?"
+            return click.ClickException(f"{shown(refused.url)} answers {refused.code}: is it a Drengr service?")
+    if refused.code == 400 or (refused.code, code) == (404, "NOT_FOUND"):
+        return BadSlot(code, message)
+    return click.ClickException(shown(f"{message} ({code})"))

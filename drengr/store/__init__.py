@@ -47,7 +47,8 @@ __all__ = [
     "NO_PROJECT", "Access", "Account", "Added", "Arrivals", "Backup", "Busy", "Condition", "Counted", "DatabaseError",
     "HourIds", "Keeping", "Key", "LedgerDay", "NewProject", "Problem", "Progress", "Project", "Restored", "Session",
     "Slice", "Store", "StoreError", "TooLong", "UnderWay", "UnknownProject", "Unreachable", "Upgrade", "Wrong",
-    "WrongAccount", "WrongPeople", "WrongTotal", "back_up", "exists", "open_store", "planned_upgrade", "restore", "upgrade",
+    "WrongAccount", "WrongPeople", "WrongTotal", "back_up", "exists", "open_store", "planned_upgrade", "restore",
+    "upgrade",
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ trusted server posts with an id, are looked up by it.
 
 from collections.abc import Mapping, Sequence
 from hashlib import blake2b
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from drengr.admin.words import is_uuid
 from drengr.events.event import Event
@@ -70,24 +70,32 @@ class Refused(NamedTuple):
 NOTHING_REFUSED = Refused({}, None)
 
 
-def refused(connection: Statements, project_id: int, events: Sequence[Event], now_ms: int) -> Refused:
-    """Which of the events are not taken."""
-    found = connection.execute(_FLOOR, (project_id,)).fetchall()
-    if not found:
-        return NOTHING_REFUSED
-    keep_days, checked_at, is_stopped, looked_up_before, has_admin_ids = found[0]
-    oldest = oldest_kept(keep_days, checked_at, is_stopped, now_ms)
-    why: dict[int, str] = {}
-    suspects = []
-    for place, event in enumerate(events):
-        if event.occurred_at < oldest:
-            why[place] = "too_old"
-        elif event.occurred_at < looked_up_before or (has_admin_ids and event.source == "admin" and event.event_id):
-            suspects.append(place)
-    if suspects:
-        tombs = _Tombstones(connection, project_id)
-        why |= {place: "erased" for place in suspects if tombs.hold(events[place])}
-    return Refused(why, keep_days)
+class Floors:
+    """What projects take no more, as one transaction sees it."""
+
+    def __init__(self, connection: Statements) -> None:
+        self._connection = connection
+        self._rows: dict[int, Any] = {}
+
+    def refused(self, project_id: int, events: Sequence[Event], now_ms: int) -> Refused:
+        """Which of the events are not taken."""
+        if project_id not in self._rows:
+            self._rows[project_id] = self._connection.execute(_FLOOR, (project_id,)).fetchall()
+        if not self._rows[project_id]:
+            return NOTHING_REFUSED
+        keep_days, checked_at, is_stopped, looked_up_before, has_admin_ids = self._rows[project_id][0]
+        oldest = oldest_kept(keep_days, checked_at, is_stopped, now_ms)
+        why: dict[int, str] = {}
+        suspects = []
+        for place, event in enumerate(events):
+            if event.occurred_at < oldest:
+                why[place] = "too_old"
+            elif event.occurred_at < looked_up_before or (has_admin_ids and event.source == "admin" and event.event_id):
+                suspects.append(place)
+        if suspects:
+            tombs = _Tombstones(self._connection, project_id)
+            why |= {place: "erased" for place in suspects if tombs.hold(events[place])}
+        return Refused(why, keep_days)
 
 
 def account_of_taken(account: Account, taken: Sequence[Event]) -> Account:

@@ -12,8 +12,9 @@ from tests.conftest import NOW_MS
 
 QUERY = PageQuery(NOW_MS, Position(NOW_MS, 0), 100)
 INSERT = """
-INSERT INTO semantic_events (id, project_id, dedup_key, name_id, origin_id, occurred_at, received_at, dims, measures)
-SELECT nextval('event_ids'), 1, decode('00' || md5(random()::text), 'hex'), 1, 1, 1, 1, '{}', '{}'
+INSERT INTO semantic_events (id, project_id, dedup_key, name_id, origin_id, identity_id, occurred_at, received_at,
+  dims, measures)
+SELECT nextval('event_ids'), 1, decode('00' || md5(random()::text), 'hex'), 1, 1, 1, 1, 1, '{}', '{}'
 FROM generate_series(1, %s)
 RETURNING id
 """

@@ -51,7 +51,7 @@ def test_rows_of_one_request_keep_their_order_beside_others(store, project):
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, range(8)))
-    rows = store.database.read("SELECT install_id, occurred_at FROM semantic_events ORDER BY install_id, id")
+    rows = store.database.read("SELECT install_id, occurred_at FROM events ORDER BY install_id, id")
     assert [row[1] - NOW_MS for row in rows] == list(range(7)) * 80
 
 

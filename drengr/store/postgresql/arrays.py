@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 
-def numbers(column: Iterable[int]) -> str:
+def numbers(column: Iterable[int | None]) -> str:
     """
-    >>> numbers([1, -2])
-    '{1,-2}'
+    >>> numbers([1, -2, None])
+    '{1,-2,NULL}'
     """
-    return "{" + ",".join(map(str, column)) + "}"
+    return "{" + ",".join(["NULL" if number is None else str(number) for number in column]) + "}"
 
 
 def texts(column: Iterable[str | None]) -> str:

@@ -20,6 +20,7 @@ from drengr.store.postgresql.sentences import cannot_connect
 from drengr.store.postgresql.watchdog import Watchdog
 
 SLOTS = 16  # rows that one total is spread over, see schema_postgresql.sql
+_ROWS_AT_ONCE = 10_000  # of a stream
 _CONNECT_S = 3  # unless the URL says something else
 
 
@@ -47,6 +48,14 @@ class Connection:
     def executemany(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         """The statement with each row, sent together."""
         self.raw.cursor().executemany(_with_placeholders(sql).encode(), rows)
+
+    def stream(self, sql: str, parameters: Sequence[object] = ()) -> Iterator[tuple[Any, ...]]:
+        """The rows of a query within a transaction; no more than some thousands of them are here at once."""
+        self.raw.execute("SET LOCAL cursor_tuple_fraction = 1")  # all of them are wanted, not the first ones soon
+        with self.raw.cursor(name="stream") as cursor:
+            cursor.itersize = _ROWS_AT_ONCE
+            cursor.execute(_with_placeholders(sql).encode(), parameters or None)
+            yield from cursor
 
     @property
     def descriptor(self) -> int:

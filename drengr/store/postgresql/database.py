@@ -1,11 +1,13 @@
 """Transactions: how long they may take, and whether they are committed although nobody said so (contract 13)."""
 
+import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, TypeVar
 
 import psycopg
+from psycopg import errors
 
 from drengr.store.errors import StoreError, Unreachable
 from drengr.store.postgresql.connections import Connection, Connections
@@ -20,6 +22,8 @@ LONG_WRITE_S = 25.0  # history: followers look back 60 s, and no transaction may
 LONG_READ_S = 3600.0  # verify
 
 _ASK_EVERY_S = 0.05
+_TRIALS = 6
+_PAUSE_S = 0.02  # at most, before the second trial; longer before each later one
 _STATUS = "SELECT pg_xact_status(?::xid8)"
 _IS_THERE = "SELECT count(*) FROM semantic_events WHERE project_id = ? AND dedup_key = ?::bytea AND id = ?"
 
@@ -63,13 +67,13 @@ class Database:
             return self._rows(sql, parameters, deadline)  # the server was restarted since: a new connection may do
 
     @contextmanager
-    def snapshot(self, seconds: float = READ_S) -> Iterator[Connection]:
+    def snapshot(self, seconds: float = READ_S, *, slow: bool = False) -> Iterator[Connection]:
         """A connection that sees one state of the database; it has its own limit on each statement."""
         begin = (
             f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {_ms(seconds)};"
             " SET LOCAL jit = off"
         )
-        with self._begun(begin, time.monotonic() + seconds) as connection:
+        with self._begun(begin, time.monotonic() + seconds, slow=slow) as connection:
             yield connection
             connection.execute("ROLLBACK")
 
@@ -86,15 +90,19 @@ class Database:
             yield connection
 
     def run(self, work: Callable[[Connection], R], seconds: float = WRITE_S) -> R:
-        """What `work(connection)` returned, once its transaction is committed."""
+        """What `work(connection)` returned, once its transaction is committed; see `again`."""
         deadline = time.monotonic() + seconds
-        try:
-            with self.writing(deadline, slow=seconds > WRITE_S) as connection:
-                result = work(connection)
-                commit(connection, transaction_of(connection))
-        except LostCommit as lost:
-            self.find_out(lost, deadline + ASK_AGAIN_S)
-        return result
+
+        def once() -> R:
+            try:
+                with self.writing(deadline, slow=seconds > WRITE_S) as connection:
+                    result = work(connection)
+                    commit(connection, transaction_of(connection))
+            except LostCommit as lost:
+                self.find_out(lost, deadline + ASK_AGAIN_S)
+            return result
+
+        return again(once, deadline)
 
     def find_out(self, lost: LostCommit, deadline: float) -> None:
         """Returns when the transaction is committed. Raises StoreError when it is not, or cannot be known in time.
@@ -140,6 +148,21 @@ class Database:
                 if not connection.is_idle and not connection.raw.closed:
                     with suppress(psycopg.Error):
                         connection.execute("ROLLBACK")
+
+
+def again(write: Callable[[], R], deadline: float) -> R:
+    """What the write returned. While others are in its way it is tried again, a few times, up to the deadline.
+
+    That is: PostgreSQL ended the transaction, because two waited for each other, or it would not wait for a lock.
+    """
+    for trial in range(_TRIALS):
+        try:
+            return write()
+        except (errors.DeadlockDetected, errors.LockNotAvailable):
+            if trial == _TRIALS - 1 or time.monotonic() > deadline:
+                raise
+        time.sleep(random.uniform(0, _PAUSE_S) * (trial + 1))
+    raise AssertionError  # the last trial returned or raised
 
 
 # Last words of a transaction. The statement's limit is lifted for the COMMIT: one that waits for a standby would give

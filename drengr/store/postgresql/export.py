@@ -3,10 +3,13 @@
 from typing import Any
 
 from drengr.admin.exports import ExportQuery, WholeEvent
+from drengr.admin.questions import PageQuery, Position
+from drengr.people.questions import Who
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import Database
 from drengr.store.postgresql.packing import event_id_of
-from drengr.store.postgresql.read import folded, is_id
+from drengr.store.postgresql.people.who import Whose, identities_of, identities_sent, number_of
+from drengr.store.postgresql.read import Filters, filters_of
 from drengr.store.results import HourIds, Slice
 
 _MOST_ROWS = 2000
@@ -16,15 +19,16 @@ _HOURS_LOOKED_AT = 200_000
 
 # `bytes` are those of the bags up to this row: the first row past the limit is the last one.
 _SLICE = """
-SELECT e.id, e.dedup_key, n.name, o.source, o.app_package, e.install_id, e.external_id, e.session_id,
+SELECT e.id, e.dedup_key, n.name, o.source, o.app_package, i.install_id, i.external_id, e.session_id,
   e.session_is_integer, e.occurred_at, e.received_at, e.dims, e.measures, e.properties, e.bytes
 FROM (
-  SELECT e.id, e.dedup_key, e.name_id, e.origin_id, e.install_id, e.external_id, e.session_id, e.session_is_integer,
+  SELECT e.id, e.dedup_key, e.name_id, e.origin_id, e.identity_id, e.session_id, e.session_is_integer,
     e.occurred_at, e.received_at, e.dims::text, e.measures::text, e.properties::text,
     octet_length(concat(e.dims, e.measures, e.properties)) AS own_bytes,
     sum(octet_length(concat(e.dims, e.measures, e.properties))) OVER (ORDER BY e.id ROWS UNBOUNDED PRECEDING) AS bytes
   FROM semantic_events AS e WHERE e.id > ? AND e.id <= ? AND {filters} ORDER BY e.id LIMIT ?) AS e
 JOIN event_names AS n ON n.id = e.name_id JOIN origins AS o ON o.id = e.origin_id
+JOIN identities AS i ON i.id = e.identity_id
 WHERE e.bytes - e.own_bytes <= ? ORDER BY e.id
 """
 _HOURS = """
@@ -42,7 +46,8 @@ def events_after(database: Database, project_id: int, query: ExportQuery, after_
         if filters is None:
             return Slice([], last_id)
         statement = _SLICE.format(filters=" AND ".join(filters))
-        values = after_id, end_id, *filters.values(), _MOST_ROWS, _MOST_BYTES
+        given = (value for values in filters.values() for value in values)
+        values = after_id, end_id, *given, _MOST_ROWS, _MOST_BYTES
         rows = connection.execute(statement, values).fetchall()
     is_all = not rows or (len(rows) < _MOST_ROWS and rows[-1][-1] <= _MOST_BYTES)
     return Slice([_plain(row) for row in rows], end_id if is_all else rows[-1][0])
@@ -57,28 +62,29 @@ def hours_after(database: Database, project_id: int, received: range, after_id: 
     return HourIds({hour: (first, last) for hour, first, last in rows}, end_id)
 
 
-def _filters(connection: Connection, project_id: int, query: ExportQuery) -> dict[str, object] | None:
+def _filters(connection: Connection, project_id: int, query: ExportQuery) -> Filters | None:
     """Conditions and their values; None when nothing can match."""
-    if any("\0" in text for text in (query.event_name, query.external_id, query.install_id) if text):
-        return None  # no stored text has a NUL
-    filters: dict[str, object] = {"e.project_id = ?": project_id}
-    if query.event_name is not None:
-        names = "SELECT id FROM event_names WHERE project_id = ? AND name = ?"
-        found = connection.execute(names, (project_id, query.event_name)).fetchall()
-        if not found:
-            return None
-        filters["e.name_id = ?"] = found[0][0]
+    asked = PageQuery(0, Position(0, 0), 0, query.event_name)
+    filters = filters_of(connection, project_id, asked)
+    if filters is None:
+        return None
+    whose: list[Whose | None] = []
     if query.external_id is not None:
-        filters[is_id("e.external_id", query.external_id)] = folded(query.external_id)
+        number = number_of(connection, project_id, Who("user", query.external_id))
+        whose.append(None if number is None else identities_of(number))
     if query.install_id is not None:
-        filters["e.external_id IS NULL AND " + is_id("e.install_id", query.install_id)] = folded(query.install_id)
+        whose.append(identities_sent(connection, project_id, set(), query.install_id, anonymous=True))
+    for each in whose:
+        if each is None:
+            return None
+        filters[f"e.identity_id IN ({each.sql})"] = each.values
     if query.since is not None:
-        filters["e.occurred_at >= ?"] = query.since
+        filters["e.occurred_at >= ?"] = (query.since,)
     if query.until is not None:
-        filters["e.occurred_at <= ?"] = query.until
+        filters["e.occurred_at <= ?"] = (query.until,)
     if query.received is not None:
-        filters["e.received_at >= ?"] = query.received.start
-        filters["e.received_at < ?"] = query.received.stop
+        filters["e.received_at >= ?"] = (query.received.start,)
+        filters["e.received_at < ?"] = (query.received.stop,)
     return filters
 
 

@@ -14,7 +14,7 @@ from drengr.admin.shown import StoredEvent
 from drengr.store.postgresql import arrays
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import Database
-from drengr.store.postgresql.read import events_among, filters_of
+from drengr.store.postgresql.read import Filters, events_among, filters_of, ids_of
 from drengr.store.results import Arrivals
 
 _REMEMBERED_S = 60.0
@@ -64,16 +64,19 @@ def arrivals(database: Database, project_id: int, after: int, query: PageQuery) 
         newest = max(connection.execute(_LAST_ID).fetchall()[0][0], int(after))
         late = _late(connection, old)
         filters = filters_of(connection, project_id, query)
+        sent = ids_of(connection, project_id, query)
         found: list[StoredEvent] = []
-        if filters is not None:
-            among = "e.id = ANY(?::bigint[])", (arrays.numbers(late),)
-            found = events_among(connection, filters, *among, query.limit) if late else []
+        if filters is not None and sent is not None:
+            if sent.sql:
+                filters[f"e.identity_id IN ({sent.sql})"] = sent.values
+            among: Filters = {"e.id = ANY(?::bigint[])": (arrays.numbers(late),)}
+            found = events_among(connection, filters | among, query.limit) if late else []
             if len(found) == query.limit:  # the rest of them stays in the gaps
                 late = [each for each in late if each <= found[-1].id]
                 newest = int(after)
             else:
-                among_new = "e.id > ? AND e.id <= ?", (int(after), newest)
-                found += events_among(connection, filters, *among_new, query.limit - len(found))
+                among = {"e.id > ? AND e.id <= ?": (int(after), newest)}
+                found += events_among(connection, filters | among, query.limit - len(found))
                 if len(found) == query.limit:
                     newest = found[-1].id
         return Arrivals(found, _place(newest, [*_without(old, late), *_gaps(connection, int(after), newest)]))

@@ -8,6 +8,20 @@ from drengr.store.results import WrongTotal
 # Times before 1970 are rounded down too: a shift of whole days, past the year 0, makes every time positive.
 _SHIFT_DAYS = 1_000_000
 
+
+def _counted(unit: str, length_ms: int) -> str:
+    number = f"(occurred_at + {_SHIFT_DAYS * DAY_MS}) / {length_ms} - {_SHIFT_DAYS * DAY_MS // length_ms}"
+    return f"""
+  INSERT INTO {unit}_totals (project_id, {unit}, name_id, slot, events)
+  SELECT project_id, {number}, name_id, ?::smallint, {{events}} FROM {{rows}} GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
+  ON CONFLICT (project_id, {unit}, name_id, slot) DO UPDATE SET events = {unit}_totals.events + excluded.events"""
+
+
+# The part of a statement that stores or removes events which counts them, in two slots. In one statement, because
+# whoever counts must lock the rows of hours and of days in the same order.
+COUNTED = f"""hours AS ({_counted("hour", HOUR_MS)}
+), days AS ({_counted("day", DAY_MS)}
+)"""
 _WRONG_HOURS = f"""
 SELECT project_id, name_id, unit, sum(kept)::bigint AS kept, sum(counted)::bigint AS counted FROM (
   SELECT project_id, name_id, (occurred_at + {_SHIFT_DAYS * DAY_MS}) / {HOUR_MS} - {_SHIFT_DAYS * 24} AS unit,
@@ -34,7 +48,12 @@ _COUNT_DAY = """
 SELECT coalesce(sum(events), 0)::bigint FROM hour_totals
 WHERE project_id = ? AND name_id = ? AND hour >= ? AND hour < ?
 """
-_PARENTS = (("project_id", "projects"), ("name_id", "event_names"), ("origin_id", "origins"))
+_PARENTS = (
+    ("project_id", "projects"),
+    ("name_id", "event_names"),
+    ("origin_id", "origins"),
+    ("identity_id", "identities"),
+)
 
 
 def orphans(database: Database) -> list[str]:

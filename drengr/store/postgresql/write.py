@@ -1,7 +1,7 @@
 """Put events away: one statement a group, which keeps the totals too (contract 13: writing).
 
 The locks of all transactions are taken in one order, or they would wait for each other in a circle: new names, new
-origins, events, hours, days, ledger, usage; each of them in the order of its keys.
+origins, new persons, new identities, events, hours, days, ledger, usage; each of them in the order of its keys.
 """
 
 import time
@@ -13,11 +13,12 @@ import psycopg
 
 from drengr.events.event import Event
 from drengr.events.outcomes import door_of
-from drengr.events.times import DAY_MS, HOUR_MS
+from drengr.events.times import DAY_MS
 from drengr.log import faults
+from drengr.store import floors
 from drengr.store.clock import now_ms
 from drengr.store.entries import Entries
-from drengr.store.postgresql import arrays, ledger
+from drengr.store.postgresql import arrays, ledger, words
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import (
     ASK_AGAIN_S,
@@ -27,32 +28,25 @@ from drengr.store.postgresql.database import (
     Database,
     EventRow,
     LostCommit,
+    again,
     commit,
     number_in,
     transaction_of,
 )
 from drengr.store.postgresql.group_commit import GroupCommit, Ticket
 from drengr.store.postgresql.packing import dedup_key
+from drengr.store.postgresql.people.identities import Identities, Pair
+from drengr.store.postgresql.totals import COUNTED
 from drengr.store.results import Account, Added
 
 _MOST_REMEMBERED = 50_000  # names and origins: a client that invents names must not fill the memory
 _LEADERS = 3  # transactions of live events at once; more of them only wait for the same disk
 
-# Times before 1970 are rounded down too: a shift of whole days, past the year 0, makes every time positive.
-_SHIFT_MS = 1_000_000 * DAY_MS
 _COLUMNS = {
-    "project_id": "bigint", "dedup_key": "bytea", "name_id": "bigint", "origin_id": "bigint", "install_id": "text",
-    "external_id": "text", "session_id": "text", "session_is_integer": "boolean", "occurred_at": "bigint",
+    "project_id": "bigint", "dedup_key": "bytea", "name_id": "bigint", "origin_id": "bigint", "identity_id": "bigint",
+    "session_id": "text", "session_is_integer": "boolean", "occurred_at": "bigint",
     "received_at": "bigint", "dims": "json", "measures": "json", "properties": "json",
 }  # fmt: skip
-
-
-def _add_to(table: str, unit: str, length_ms: int) -> str:
-    number = f"(occurred_at + {_SHIFT_MS}) / {length_ms} - {_SHIFT_MS // length_ms}"
-    return f"""
-  INSERT INTO {table} (project_id, {unit}, name_id, slot, events)
-  SELECT project_id, {number}, name_id, ?::smallint, count(*) FROM new GROUP BY 1, 2, 3 ORDER BY 1, 2, 3
-  ON CONFLICT (project_id, {unit}, name_id, slot) DO UPDATE SET events = {table}.events + excluded.events"""
 
 
 # Rows come in the order of their keys, their ids in the order of their places in the requests.
@@ -66,35 +60,14 @@ WITH drawn AS MATERIALIZED (
     AS r (place, {", ".join(_COLUMNS)})
   ON CONFLICT (project_id, dedup_key) DO NOTHING
   RETURNING id, project_id, name_id, occurred_at
-), hours AS ({_add_to("hour_totals", "hour", HOUR_MS)}
-), days AS ({_add_to("day_totals", "day", DAY_MS)}
-)
+), {COUNTED.format(rows="new", events="count(*)")}
 SELECT d.place, d.id FROM drawn, unnest(drawn.ids) WITH ORDINALITY AS d (id, place) JOIN new USING (id) ORDER BY d.place
 """
 _ADD_TO_USAGE = """
 INSERT INTO live_usage (project_id, day, slot, events) VALUES {rows}
 ON CONFLICT (project_id, day, slot) DO UPDATE SET events = live_usage.events + excluded.events
 """
-_NAMES = """
-INSERT INTO event_names (project_id, name) SELECT * FROM unnest(?::bigint[], ?::text[])
-ON CONFLICT (project_id, name) DO NOTHING
-"""
-_NAME_CODES = """
-SELECT n.project_id, n.name, n.id FROM event_names AS n
-JOIN unnest(?::bigint[], ?::text[]) AS asked (project_id, name) USING (project_id, name)
-"""
-_ORIGINS = """
-INSERT INTO origins (source, app_package) SELECT * FROM unnest(?::text[], ?::text[])
-ON CONFLICT (source, coalesce(app_package, ''), (app_package IS NULL)) DO NOTHING
-"""
-_ORIGIN_CODES = """
-SELECT o.source, o.app_package, o.id FROM origins AS o
-JOIN unnest(?::text[], ?::text[]) AS asked (source, app_package)
-  ON o.source = asked.source AND o.app_package IS NOT DISTINCT FROM asked.app_package
-"""
-
 Alongside = Callable[[Connection, Added], object]
-Codes = dict[tuple[Any, ...], int]  # of names by (project_id, name), of origins by (source, app_package)
 
 
 class Addition:
@@ -108,18 +81,29 @@ class Addition:
         self.account = account or Account(door_of(events[0].source) if events else "importer", len(events))
         self.metered = metered
         self.alongside = alongside
+        self.taken = events  # those that the project takes
+        self.refused = floors.NOTHING_REFUSED  # the others
+
+    def look_up(self, known: floors.Floors) -> None:
+        """Which of the events the project takes, as this transaction sees it."""
+        self.refused = known.refused(self.project_id, self.events, now_ms())
+        why = self.refused.why
+        self.taken = [event for place, event in enumerate(self.events) if place not in why] if why else self.events
 
     def enter(self, entries: Entries, added: Added, new: Sequence[tuple[int, Event]]) -> None:
         """Into the ledger; `new` are the events that were not here yet, with their ids."""
         if not (self.events or self.account.received):
             return
+        refused, account = self.refused.why.values(), self.account
+        if refused:
+            account = floors.account_of_taken(account, self.taken)
         if self.account.again:
             rows = [(number, event.received_at, event.source) for number, event in new]
-            entries.add_again(self.project_id, self.events, self.account, rows, now_ms() // DAY_MS)
+            entries.add_again(self.project_id, self.taken, account, rows, now_ms() // DAY_MS, refused)
             return
         received_at = self.events[0].received_at if self.events else now_ms()
         key = self.project_id, received_at // DAY_MS, self.account.door
-        entries.add(key, self.account, added.inserted, added.duplicates)
+        entries.add(key, account, added.inserted, added.duplicates, refused)
         if new:
             entries.saw(key, new[0][0], new[-1][0], received_at)
 
@@ -130,7 +114,7 @@ class EventWriter:
     def __init__(self, database: Database, leaders: int = _LEADERS) -> None:
         self._database = database
         self._live = GroupCommit(self._lead, leaders)
-        self._codes: Codes = {}
+        self._codes: words.Codes = {}
         self.observe: Callable[[float], None] = lambda seconds: None
 
     def add(self, project_id: int, events: list[Event], account: Account | None, *, metered: bool) -> Added:
@@ -161,7 +145,8 @@ class EventWriter:
         group: list[Ticket[Addition]] = []
 
         def additions() -> list[Addition]:
-            group.extend(take())
+            if not group:  # else it is tried again
+                group.extend(take())
             return [ticket.work for ticket in group]
 
         try:
@@ -185,7 +170,12 @@ class EventWriter:
         self, additions: list[Addition] | Callable[[], list[Addition]], deadline: float, *, slow: bool = False
     ) -> list[Added]:
         """What became of each, all in one transaction, committed."""
-        learned: Codes = {}
+        return again(lambda: self._stored_once(additions, deadline, slow), deadline)
+
+    def _stored_once(
+        self, additions: list[Addition] | Callable[[], list[Addition]], deadline: float, slow: bool
+    ) -> list[Added]:
+        learned: words.Codes = {}
         try:
             with self._database.writing(deadline, slow=slow) as connection:
                 begun = time.perf_counter()
@@ -201,20 +191,23 @@ class EventWriter:
         return results
 
     def _put(
-        self, connection: Connection, additions: list[Addition], learned: Codes
+        self, connection: Connection, additions: list[Addition], learned: words.Codes
     ) -> tuple[list[Added], str, EventRow | None]:
         """(what became of each, the number of the transaction, an event that it inserted)."""
+        known = floors.Floors(connection)
+        for addition in additions:
+            addition.look_up(known)
         codes = self._codes | learned if learned else self._codes
         missing = {key for addition in additions for key in _words(addition) if key not in codes}
         if missing:
-            learned.update(_learned(connection, missing))
+            learned.update(words.codes(connection, missing))
             codes = self._codes | learned
-        ids, row = _insert(connection, [(a.project_id, event) for a in additions for event in a.events], codes)
+        ids, row = _insert(connection, [(a.project_id, event) for a in additions for event in a.taken], codes)
         entries, usage, results, first = Entries(), Counter[tuple[int, int]](), [], 1
         for addition in additions:
-            new = [(ids[place], event) for place, event in enumerate(addition.events, first) if place in ids]
-            first += len(addition.events)
-            added = Added(len(new), len(addition.events) - len(new))
+            new = [(ids[place], event) for place, event in enumerate(addition.taken, first) if place in ids]
+            first += len(addition.taken)
+            added = Added(len(new), len(addition.taken) - len(new), *addition.refused)
             addition.enter(entries, added, new)
             if addition.metered and new:
                 usage[addition.project_id, addition.events[0].received_at // DAY_MS] += len(new)
@@ -226,49 +219,28 @@ class EventWriter:
         return results, transaction, row
 
 
-def _words(addition: Addition) -> Iterable[tuple[Any, ...]]:
-    for event in addition.events:
+def _words(addition: Addition) -> Iterable[words.Word]:
+    for event in addition.taken:
         yield addition.project_id, event.event_name
         yield event.source, event.app_package
 
 
-def _learned(connection: Connection, missing: set[tuple[Any, ...]]) -> Codes:
-    """The codes of these names and origins, made where they are new."""
-    names = sorted(key for key in missing if isinstance(key[0], int))
-    origins = sorted((key for key in missing if isinstance(key[0], str)), key=lambda key: (key[0], key[1] or ""))
-    codes: Codes = {}
-    if names:
-        codes |= _made(connection, names, arrays.numbers, _NAMES, _NAME_CODES)
-    if origins:
-        codes |= _made(connection, origins, arrays.texts, _ORIGINS, _ORIGIN_CODES)
-    return codes
-
-
-def _made(
-    connection: Connection, keys: list[tuple[Any, ...]], first: Callable[[Any], str], make: str, find: str
-) -> Codes:
-    owners, words = zip(*keys, strict=True)
-    columns = first(owners), arrays.texts(words)
-    connection.execute(make, columns)
-    return {tuple(row[:2]): row[2] for row in connection.execute(find, columns).fetchall()}
-
-
 def _insert(
-    connection: Connection, events: list[tuple[int, Event]], codes: Codes
+    connection: Connection, events: list[tuple[int, Event]], codes: words.Codes
 ) -> tuple[dict[int, int], EventRow | None]:
     """(place → id of the events that were not here yet, places counted from 1; one of them); they are inserted and
     counted.
     """
     if not events:
         return {}, None
+    identities = Identities(connection, (_pair(*row) for row in events))
     rows = [
         (
             project_id,
             dedup_key(event.event_id),
             codes[project_id, event.event_name],
             codes[event.source, event.app_package],
-            event.install_id,
-            event.external_id,
+            identities.numbers[_pair(project_id, event)],
             None if event.session_id is None else str(event.session_id),
             None if event.session_id is None else isinstance(event.session_id, int),
             event.occurred_at,
@@ -285,7 +257,12 @@ def _insert(
     written = [arrays.WRITE[kind](column) for kind, column in zip(_COLUMNS.values(), columns, strict=True)]
     slot = connection.slot
     ids = dict(connection.execute(_INSERT, (len(rows), arrays.numbers(places), *written, slot, slot)).fetchall())
+    identities.drop_unused(identities.numbers[_pair(*events[place - 1])] for place in ids)
     return ids, next(((*_key(row), ids[row[-1]]) for row in rows if row[-1] in ids), None)
+
+
+def _pair(project_id: int, event: Event) -> Pair:
+    return project_id, event.install_id, event.external_id
 
 
 def _key(row: tuple[Any, ...]) -> tuple[int, bytes]:

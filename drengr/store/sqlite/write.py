@@ -150,7 +150,7 @@ class _Addition:
             self._rows = None
 
     def __call__(self, connection: sqlite3.Connection) -> Added:
-        self._look_up(connection)
+        self._look_up(floors.Floors(connection))
         rows = self.rows(connection, self.learned)
         inserted, ids = _insert(connection, rows)
         if self.metered and inserted:
@@ -167,8 +167,9 @@ class _Addition:
         rows: list[Row] = []
         usage: Counter[tuple[int, int]] = Counter()
         learned: Codes = {}
+        known = floors.Floors(connection)
         for addition in additions:
-            addition._look_up(connection)
+            addition._look_up(known)
             rows += addition.rows(connection, learned)
             if addition.metered and addition.taken:
                 usage[addition._usage_day()] += len(addition.taken)
@@ -211,9 +212,9 @@ class _Addition:
             self.alongside(connection, added)
         return added
 
-    def _look_up(self, connection: sqlite3.Connection) -> None:
+    def _look_up(self, known: floors.Floors) -> None:
         """Which of the events the project takes, now that nobody else decides about it."""
-        self.refused = floors.refused(connection, self.project_id, self.events, now_ms())
+        self.refused = known.refused(self.project_id, self.events, now_ms())
         self.taken = self._without_refused(self.events)
 
     def rows(self, connection: sqlite3.Connection, learned: Codes) -> list[Row]:

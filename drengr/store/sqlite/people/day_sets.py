@@ -16,6 +16,7 @@ import orjson
 
 from drengr.events.times import DAY_MS
 from drengr.people.sets import People, people_of, unpacked
+from drengr.store.sqlite.people.united import united
 
 EVERYBODY = 0  # in the place of a name
 Key = tuple[int, int, int]  # project, name or EVERYBODY, day
@@ -26,6 +27,10 @@ _DROP = "DELETE FROM day_sets WHERE project_id = ? AND name_id = ? AND day = ?"
 _DROP_DAYS = "DELETE FROM day_sets WHERE project_id = ? AND day IN (SELECT value FROM json_each(?))"
 _DONE = """
 SELECT name_id, occurred_at FROM semantic_events INDEXED BY events_by_identity_and_time WHERE identity_id = ?
+"""
+_THERE = """
+SELECT id, day FROM day_sets
+WHERE project_id = ? AND name_id = ? AND day >= ? AND day <= ? AND people IS NOT NULL ORDER BY day
 """
 _SETS = """
 SELECT day, people, newcomers FROM day_sets
@@ -63,14 +68,16 @@ def drop_moved(
 
 def people_of_name(connection: sqlite3.Connection, project_id: int, name_id: int, window: range) -> People:
     """The people who have an event of that name in these ms."""
-    people, told = 0, window.start
+    people, told, ids = 0, window.start, []
     whole = project_id, name_id, -(-window.start // DAY_MS), window.stop // DAY_MS - 1
-    for day, data, _ in connection.execute(_SETS, whole):
+    for number, day in connection.execute(_THERE, whole):
         if day * DAY_MS > told:
             people |= _of_name(connection, name_id, told, day * DAY_MS)
-        people |= unpacked(data)
+        ids.append(number)
         told = (day + 1) * DAY_MS
-    return people | _of_name(connection, name_id, told, window.stop) if told < window.stop else people
+    if told < window.stop:
+        people |= _of_name(connection, name_id, told, window.stop)
+    return people | united(connection, tuple(ids)) if ids else people
 
 
 def everybody_of_days(

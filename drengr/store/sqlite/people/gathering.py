@@ -24,7 +24,8 @@ ORDER BY day DESC LIMIT ?
 """
 _FORSAKEN = "DELETE FROM day_sets WHERE people IS NULL AND begun_at < ?"
 _BEGIN = """
-INSERT INTO day_sets (project_id, name_id, day, begun_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING RETURNING id
+INSERT INTO day_sets (id, project_id, name_id, day, begun_at) VALUES (random(), ?, ?, ?, ?)
+ON CONFLICT DO NOTHING RETURNING id
 """
 _GIVE_UP = "DELETE FROM day_sets WHERE id = ?"
 _FILL = "UPDATE day_sets SET people = ?, newcomers = ? WHERE id = ?"

@@ -1,54 +1,60 @@
-"""The shapes of bodies and answers, as JSON Schema 2020-12 with examples (see openapi.py)."""
+"""The shapes of bodies and answers, as JSON Schema 2020-12 with examples."""
 
 from drengr.admin.posted import MAX_SLOTS
 from drengr.events.event import MAX_EVENT_ID
 from drengr.events.outcomes import CHANGED, DOORS, DROPPED, REFUSED, REMOVED
 from drengr.sources import SOURCES
 
-_TEXT = {"type": "string"}
-_TEXT_OR_NULL = {"type": ["string", "null"]}
-_COUNT = {"type": "integer", "minimum": 0}
-_BAG = {"type": "object", "description": "Any JSON"}
+TEXT = {"type": "string"}
+TEXT_OR_NULL = {"type": ["string", "null"]}
+COUNT = {"type": "integer", "minimum": 0}
+BAG = {"type": "object", "description": "Any JSON"}
 _UUID = {"type": "string", "pattern": "^[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}$"}
-_INSTANT = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"}
+INSTANT = {"type": "string", "pattern": r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$"}
 
 
-def _object(required: str, **properties: dict) -> dict:
+def object_(required: str, **properties: dict) -> dict:
     """An object; `required` names members, parted by spaces."""
     return {"type": "object", "properties": properties} | ({"required": required.split()} if required else {})
 
 
-def _closed(required: str, **properties: dict) -> dict:
-    return _object(required, **properties) | {"additionalProperties": False}
+def closed(required: str, **properties: dict) -> dict:
+    """The same, with no other members."""
+    return object_(required, **properties) | {"additionalProperties": False}
 
 
-_AMPLITUDE_EVENT = _object(
+def listed(items: dict, most: int | None = None) -> dict:
+    """An array."""
+    return {"type": "array", "items": items} | ({"maxItems": most} if most is not None else {})
+
+
+_AMPLITUDE_EVENT = object_(
     "event_type",
-    event_type=_TEXT,
-    user_id=_TEXT_OR_NULL,
-    device_id=_TEXT_OR_NULL,
+    event_type=TEXT,
+    user_id=TEXT_OR_NULL,
+    device_id=TEXT_OR_NULL,
     time={"type": "integer", "description": "Epoch milliseconds"},
-    insert_id=_TEXT_OR_NULL,
+    insert_id=TEXT_OR_NULL,
     session_id={"type": ["integer", "string", "null"]},
-    event_properties=_BAG,
-    user_properties=_BAG,
+    event_properties=BAG,
+    user_properties=BAG,
 ) | {"examples": [{"event_type": "Order Completed", "user_id": "user_1", "event_properties": {"revenue": 42.5}}]}
 
-_SHOWN_EVENT = _closed(
+_SHOWN_EVENT = closed(
     "id app_user_id event_name properties occurred_at event_id install_id session_id source received_at",
     id={"type": "string", "pattern": "^[0-9]+$"},
-    app_user_id=_TEXT_OR_NULL,
-    event_name=_TEXT,
-    properties=_BAG,
-    occurred_at=_INSTANT,
-    event_id=_TEXT_OR_NULL,
-    install_id=_TEXT_OR_NULL,
+    app_user_id=TEXT_OR_NULL,
+    event_name=TEXT,
+    properties=BAG,
+    occurred_at=INSTANT,
+    event_id=TEXT_OR_NULL,
+    install_id=TEXT_OR_NULL,
     session_id={"type": ["integer", "string", "null"]},
     source={"enum": ["amplitude_http", *SOURCES, "admin"]},
-    received_at=_INSTANT,
+    received_at=INSTANT,
 )
 
-_POSTED_EVENT = _object(
+_POSTED_EVENT = object_(
     "app_user_id event_name",
     app_user_id=_UUID,
     event_name={"type": "string", "minLength": 1, "pattern": r"\S"},
@@ -69,106 +75,106 @@ _POSTED_EVENT = _object(
 _POSTED_ARRAY = {"type": "array", "items": {"$ref": "#/components/schemas/PostedEvent"}, "maxItems": MAX_SLOTS}
 
 def _counts(reasons: tuple[str, ...], *, all_of_them: bool) -> dict:
-    counts: dict = {"type": "object", "properties": dict.fromkeys(reasons, _COUNT), "additionalProperties": False}
+    counts: dict = {"type": "object", "properties": dict.fromkeys(reasons, COUNT), "additionalProperties": False}
     return counts | ({"required": list(reasons)} if all_of_them else {})
 
 
-_LEDGER_DAY = _closed(
+_LEDGER_DAY = closed(
     "day door received stored duplicates dropped dropped_by refused refused_by changed removed",
     day={"type": "string", "format": "date"},
     door={"enum": list(DOORS)},
-    received=_COUNT,
-    stored=_COUNT,
-    duplicates=_COUNT,
-    dropped=_COUNT,
+    received=COUNT,
+    stored=COUNT,
+    duplicates=COUNT,
+    dropped=COUNT,
     dropped_by=_counts(DROPPED, all_of_them=False),
-    refused=_COUNT,
+    refused=COUNT,
     refused_by=_counts(REFUSED, all_of_them=False),
     changed=_counts(CHANGED, all_of_them=True),
     removed=_counts(REMOVED, all_of_them=True),
 )
-_PROBLEM = _closed(
+_PROBLEM = closed(
     "first_at last_at count door reason event_name sdk sdk_version",
-    first_at=_INSTANT,
-    last_at=_INSTANT,
+    first_at=INSTANT,
+    last_at=INSTANT,
     count={"type": "integer", "minimum": 1},
     door={"enum": list(DOORS)},
-    reason=_TEXT,
-    event_name=_TEXT_OR_NULL,
-    sdk=_TEXT_OR_NULL,
-    sdk_version=_TEXT_OR_NULL,
+    reason=TEXT,
+    event_name=TEXT_OR_NULL,
+    sdk=TEXT_OR_NULL,
+    sdk_version=TEXT_OR_NULL,
 )
 
 SCHEMAS = {
     "AmplitudeEvent": _AMPLITUDE_EVENT,
-    "AmplitudeBatch": _object(
+    "AmplitudeBatch": object_(
         "api_key events",
         api_key={"type": "string", "description": "A publishable key, drengr_pk_…"},
         events={"type": "array", "items": {"$ref": "#/components/schemas/AmplitudeEvent"}, "maxItems": 2000},
     ),
-    "LegacyAmplitudeForm": _object(
+    "LegacyAmplitudeForm": object_(
         "client e",
         client={"type": "string", "description": "A publishable key"},
         e={"type": "string", "description": "The events as JSON"},
-        v=_TEXT,
-        upload_time=_TEXT,
+        v=TEXT,
+        upload_time=TEXT,
     ),
-    "Accepted": _closed(
+    "Accepted": closed(
         "code events_ingested payload_size_bytes server_upload_time",
         code={"const": 200},
-        events_ingested=_COUNT,
-        payload_size_bytes=_COUNT,
+        events_ingested=COUNT,
+        payload_size_bytes=COUNT,
         server_upload_time={"type": "integer", "description": "Epoch milliseconds"},
     ),
-    "Error": _object(
+    "Error": object_(
         "code error",
         code={"type": "integer", "description": "The HTTP status"},
-        error=_TEXT,
-        missing_field=_TEXT,
-        throttled_events={"type": "array", "items": _COUNT},
+        error=TEXT,
+        missing_field=TEXT,
+        throttled_events={"type": "array", "items": COUNT},
     ),
-    "ImportBatch": _object(
+    "ImportBatch": object_(
         "source events",
         source={"enum": list(SOURCES)},
-        app_package=_TEXT_OR_NULL,
-        mapping={"type": ["object", "null"], "description": "generic only", "additionalProperties": _TEXT},
+        app_package=TEXT_OR_NULL,
+        mapping={"type": ["object", "null"], "description": "generic only", "additionalProperties": TEXT},
         events={"type": "array", "items": {"type": "object"}, "maxItems": 1000},
     ),
-    "ImportCounts": _object(
+    "ImportCounts": object_(
         "imported skipped errors duplicates",
-        imported=_COUNT,
-        skipped=_COUNT,
-        errors={"type": "array", "items": _TEXT, "maxItems": 10, "examples": [["event 4: missing event name"]]},
-        duplicates=_COUNT,
+        imported=COUNT,
+        skipped=COUNT,
+        errors={"type": "array", "items": TEXT, "maxItems": 10, "examples": [["event 4: missing event name"]]},
+        duplicates=COUNT,
         notes={
             "type": "array",
-            "items": _closed("rows note", rows={"type": "integer", "minimum": 1}, note=_TEXT),
+            "items": closed("rows note", rows={"type": "integer", "minimum": 1}, note=TEXT),
             "description": "Of rows that are events: what could not be read of how many",
         },
-        meta=_closed("dedup", dedup=_TEXT),
+        meta=closed("dedup", dedup=TEXT),
         files={"type": "integer", "minimum": 0, "description": "Whole files only: how many data files were read"},
     ),
-    "ImportError": _object("code error", code={"type": "integer"}, error=_TEXT, imported=_COUNT, skipped=_COUNT),
+    "ImportError": object_("code error", code={"type": "integer"}, error=TEXT, imported=COUNT, skipped=COUNT),
     "Event": _SHOWN_EVENT,
-    "EventPage": _closed(
+    "EventPage": closed(
         "data next_cursor",
         data={"type": "array", "items": {"$ref": "#/components/schemas/Event"}, "maxItems": 1000},
         next_cursor={"type": ["string", "null"], "description": "Null on the last page"},
     ),
-    "Count": _closed(
+    "Count": closed(
         "data",
-        data=_closed(
+        data=closed(
             "total",
-            total=_COUNT,
+            total=COUNT,
             buckets={
                 "type": "array",
-                "items": _closed("key count", key=_TEXT, count={"type": "integer", "minimum": 1}),
+                "items": closed("key count", key=TEXT, count={"type": "integer", "minimum": 1}),
             },
         ),
     ),
-    "Ledger": _closed(
+    "Ledger": closed(
         "data",
-        data=_closed(
+        data=closed(
             "days problems",
             days={"type": "array", "items": _LEDGER_DAY},
             problems={"type": "array", "items": _PROBLEM, "maxItems": 200},
@@ -178,19 +184,19 @@ SCHEMAS = {
     "PostedEvents": {
         "oneOf": [
             {"$ref": "#/components/schemas/PostedEvent"},
-            _object("events", events=_POSTED_ARRAY),
+            object_("events", events=_POSTED_ARRAY),
             _POSTED_ARRAY,
         ]
     },
-    "Tracked": _closed(
-        "data", data=_closed("tracked inserted skipped", tracked=_COUNT, inserted=_COUNT, skipped=_COUNT)
+    "Tracked": closed(
+        "data", data=closed("tracked inserted skipped", tracked=COUNT, inserted=COUNT, skipped=COUNT)
     ),
-    "AdminError": _closed(
+    "AdminError": closed(
         "error",
-        error=_closed(
-            "code message", code={"type": "string", "pattern": "^[A-Z_]+$"}, message=_TEXT, details={"type": "object"}
+        error=closed(
+            "code message", code={"type": "string", "pattern": "^[A-Z_]+$"}, message=TEXT, details={"type": "object"}
         ),
     ),
-    "AmplitudeError": _closed("error", error=_TEXT),
-    "Health": _closed("status", status={"const": "ok"}),
+    "AmplitudeError": closed("error", error=TEXT),
+    "Health": closed("status", status={"const": "ok"}),
 }

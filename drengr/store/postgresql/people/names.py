@@ -1,0 +1,74 @@
+"""The names of events and what there is of each; the newest of one name (contract 8)."""
+
+from typing import Any
+
+from drengr.events.times import DAY_MS
+from drengr.people.questions import NamesQuery
+from drengr.people.results import SAMPLE_EVENTS, NameSample, NameSummary
+from drengr.store.postgresql import arrays
+from drengr.store.postgresql.database import Database
+
+_PEOPLE_DAYS = 30
+
+_PAGE = """
+SELECT n.id, n.name, t.events FROM (
+  SELECT name_id, sum(events)::bigint AS events FROM day_totals WHERE project_id = ? GROUP BY 1) AS t
+JOIN event_names AS n ON n.id = t.name_id
+WHERE {filters} ORDER BY t.events DESC, n.name LIMIT ?
+"""
+_EDGES = """
+SELECT asked.id, coalesce(newest.dims ->> '_source_event_name', n.name), oldest.occurred_at, newest.occurred_at
+FROM unnest(?::bigint[]) AS asked (id)
+JOIN event_names AS n USING (id)
+CROSS JOIN LATERAL (
+  SELECT occurred_at FROM semantic_events WHERE name_id = n.id ORDER BY occurred_at LIMIT 1) AS oldest
+CROSS JOIN LATERAL (
+  SELECT occurred_at, dims FROM semantic_events WHERE name_id = n.id
+  ORDER BY occurred_at DESC, id DESC LIMIT 1) AS newest
+"""
+_PEOPLE = """
+SELECT e.name_id, count(DISTINCT w.person_id)
+FROM (SELECT DISTINCT name_id, identity_id FROM semantic_events
+      WHERE name_id = ANY(?::bigint[]) AND occurred_at >= ? AND occurred_at < ?) AS e
+JOIN identity_people AS w USING (identity_id) WHERE w.project_id = ? GROUP BY 1
+"""
+_SAMPLE = """
+SELECT e.dims::text, e.measures::text
+FROM semantic_events AS e JOIN event_names AS n ON n.id = e.name_id
+WHERE n.project_id = ? AND n.name = ? ORDER BY e.occurred_at DESC, e.id DESC LIMIT ?
+"""
+
+
+def names(database: Database, project_id: int, query: NamesQuery) -> list[NameSummary]:
+    """A page of the names that have events, most events first, then by name."""
+    if "\0" in (query.query or "") + (query.after or (0, ""))[1]:  # which no stored text has
+        return []
+    filters: dict[str, Any] = {"t.events > 0": ()}
+    if query.query:
+        filters["starts_with(n.name, ?)"] = (query.query,)
+    if query.after is not None:
+        events, name = query.after
+        filters["(t.events < ? OR (t.events = ? AND n.name > ?))"] = (events, events, name)
+    values = [value for each in filters.values() for value in each]
+    days = (query.today - _PEOPLE_DAYS + 1) * DAY_MS, (query.today + 1) * DAY_MS
+    with database.snapshot() as connection:
+        page = connection.execute(
+            _PAGE.format(filters=" AND ".join(filters)), (project_id, *values, query.limit)
+        ).fetchall()
+        ids = arrays.numbers(row[0] for row in page)
+        edges = {row[0]: row[1:] for row in connection.execute(_EDGES, (ids,)).fetchall()}
+        people = dict(connection.execute(_PEOPLE, (ids, *days, project_id)).fetchall())
+    return [
+        NameSummary(name, label, events, first, last, people.get(name_id, 0))
+        for name_id, name, events in page
+        for label, first, last in (edges[name_id],)
+    ]
+
+
+def name_sample(database: Database, project_id: int, event_name: str) -> NameSample | None:
+    """The newest 10,000 events of that name; None when it has none."""
+    if "\0" in event_name:
+        return None
+    with database.snapshot() as connection:
+        bags = connection.execute(_SAMPLE, (project_id, event_name, SAMPLE_EVENTS)).fetchall()
+    return NameSample(len(bags), bags) if bags else None
