@@ -8,6 +8,7 @@ import sqlite3
 import pytest
 from click.testing import CliRunner
 
+from drengr import checks
 from drengr.cli import main
 from drengr.store import Problem
 from drengr.store.clock import now_ms
