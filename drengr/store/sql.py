@@ -1,6 +1,6 @@
 """What the SQL that is the same on both stores is executed by. A parameter is a ? on both."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeVar
 
 R = TypeVar("R")
@@ -23,7 +23,7 @@ class Statements(Protocol):
     def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Rows:
         """One statement."""
 
-    def executemany(self, sql: str, rows: Iterable[Sequence[Any]], /) -> object:
+    def executemany(self, sql: str, rows: list[Any], /) -> object:
         """The statement with each row."""
 
 

@@ -25,6 +25,12 @@ def anonymous(**over):
     return event(external_id=None, **over)
 
 
+@pytest.fixture(autouse=True)
+def soon(monkeypatch):
+    """PostgreSQL looks once more half a minute after the tombstone; one test waits for that."""
+    monkeypatch.setattr("drengr.store.postgresql.erasing.PostgresqlParts.settles_ms", 1)
+
+
 @pytest.fixture
 def project(tenant) -> int:
     return tenant.project.id

@@ -12,14 +12,14 @@ from drengr.store.clock import now_ms
 from drengr.store.postgresql import count, export, followers, ledger, quota, read, schema, totals
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import LONG_WRITE_S, READ_S, Database
+from drengr.store.postgresql.erasing import PostgresqlParts
 from drengr.store.postgresql.packing import dedup_key
 from drengr.store.postgresql.people import proof
 from drengr.store.postgresql.people.verbs import PeopleVerbs
 from drengr.store.postgresql.removal_verbs import RemovalVerbs
-from drengr.store.postgresql.erasing import PostgresqlParts
-from drengr.store.removing import Remover
 from drengr.store.postgresql.verb import in_plain_words, verb
 from drengr.store.postgresql.write import EventWriter
+from drengr.store.removing import Remover
 from drengr.store.results import (
     FIRST_DAY,
     Access,
@@ -172,14 +172,11 @@ class PostgresqlStore(PeopleVerbs, RemovalVerbs):
     def forget_progress(self, project_id: int, file_keys: Iterable[str]) -> None:
         imports.forget_progress(self.database, project_id, file_keys)
 
-<<<<<<< HEAD
     @verb
     def known_event_ids(self, project_id: int, event_ids: Sequence[str]) -> int:
         keys = [dedup_key(event_id) for event_id in event_ids]
         return int(self.database.read(_KNOWN, (project_id, keys), READ_S)[0][0])
 
-    @verb
-=======
     @verb
     def page(self, project_id: int, query: PageQuery) -> list[StoredEvent]:
         return read.event_page(self.database, project_id, query)
