@@ -145,13 +145,17 @@ def last_event_at(project: Project) -> int | None:
     return None
 
 
+def may_know_all() -> bool:
+    """Whether who is signed in may know of what is no single project's: by a link, or where there is only one."""
+    signed_in = session.current()
+    return bool(signed_in and signed_in.kind == "link") or len(service().store.projects()) == 1
+
+
 def problems_of(project: Project) -> list[Problem]:
-    """The project's problems, last seen first. Keys that no project knows are shown to who may know of every project:
-    who came by a link, and everybody where there is only one.
-    """
-    store, signed_in = service().store, session.current()
+    """The project's problems, last seen first. Keys that no project knows are shown to who may know of all."""
+    store = service().store
     found = store.problems(project.id)
-    if (signed_in and signed_in.kind == "link") or len(store.projects()) == 1:
+    if may_know_all():
         found = sorted([*found, *store.problems(NO_PROJECT)], key=lambda problem: -problem.last_at)
     return found
 
