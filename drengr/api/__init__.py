@@ -9,9 +9,11 @@ from flask import Flask
 from drengr.api import (
     admin_events,
     amplitude_api,
+    amplitude_deletions,
     amplitude_identify,
     amplitude_ingest,
     amplitude_users,
+    erasures,
     errors,
     export,
     health,
@@ -56,7 +58,7 @@ def build_app(config: Mapping[str, str] | None = None, now_ms: Callable[[], int]
     )
     errors.register_errors(app)
     live = (amplitude_ingest, amplitude_identify)
-    admin = (admin_events, people, export, ledger, amplitude_api, amplitude_users)
+    admin = (admin_events, people, erasures, export, ledger, amplitude_api, amplitude_users, amplitude_deletions)
     for part in (*live, *admin, import_events, health, metrics, openapi):
         app.register_blueprint(part.door)
     app.after_request(amplitude_ingest.allow_any_origin)

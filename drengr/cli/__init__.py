@@ -20,6 +20,7 @@ from drengr.cli import (
     names,
     people,
     projects,
+    removing,
     tail,
     ui,
     verify,
@@ -86,6 +87,7 @@ main.add_command(count.command)
 main.add_command(ui.command)
 main.add_command(people.people)
 main.add_command(people.person)
+main.add_command(removing.events)
 main.add_command(funnel.funnel)
 main.add_command(funnel.retention)
 main.add_command(names.command)
@@ -95,3 +97,5 @@ main.add_command(doctor.command)
 main.add_command(db.group)
 main.add_command(backup.backup)
 main.add_command(backup.restore)
+people.person.add_command(removing.erase)
+projects.group.add_command(removing.keep)

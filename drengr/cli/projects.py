@@ -43,13 +43,17 @@ def create(name: str, as_json: bool) -> None:
 @group.command("list")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def list_projects(as_json: bool) -> None:
-    """List the projects: id and name."""
+    """List the projects: id, name, and how long events are kept."""
     with open_store(must_exist=True) as store:
-        projects = store.projects()
+        projects = [(project, store.keeping(project.id)) for project in store.projects()]
     if as_json:
-        answer(json.dumps([{"project_id": p.uuid, "name": p.name} for p in projects]))
+        answer(
+            json.dumps([{"project_id": p.uuid, "name": p.name, "keep_days": kept.days} for p, kept in projects])
+        )
         return
-    for project in projects:
-        answer(f"{project.uuid}  {shown(project.name)}")
+    for project, kept in projects:
+        days = "for ever" if kept.days is None else f"{kept.days} days"
+        stopped = "; stopped: the clock jumped, say `drengr project keep` again" if kept.is_stopped else ""
+        answer(f"{project.uuid}  {shown(project.name)}  (kept {days}{stopped})")
     if not projects:
         say("No project yet. Make one: drengr project create NAME", err=True)

@@ -1,7 +1,9 @@
 """Who is to be erased, and what is told of it (contract 9)."""
 
+from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from drengr.admin.questions import cursor_position, cursor_text, limit_of, single_values
 from drengr.admin.words import BadSlot
 from drengr.events.event import id_text
 from drengr.events.times import iso_text
@@ -9,6 +11,7 @@ from drengr.people.questions import Who
 
 By = Literal["api", "command", "amplitude", "page"]
 MEMBERS = ("external_id", "install_id", "dry_run")
+LIST_PARAMETERS = ("limit", "cursor")
 
 
 class Erasure(NamedTuple):
@@ -51,8 +54,25 @@ def erasure_query(posted: object) -> tuple[Who, bool]:
     return Who("user" if is_user else "device", named), dry_run
 
 
-def shown_erasure(erasure: Erasure) -> dict[str, object]:
-    """The receipt as the API gives it to whoever erased."""
+def erasures_query(arguments: Mapping[str, Sequence[str]]) -> tuple[int, int | None]:
+    """(how many receipts, those before which number; None: from the newest) of a list's query string.
+
+    Raises  BadSlot INVALID_LIMIT, INVALID_CURSOR, INVALID_FILTER
+    """
+    asked = single_values(arguments, LIST_PARAMETERS)
+    return limit_of(asked), cursor_position(asked["cursor"]).id if "cursor" in asked else None
+
+
+def list_cursor(erasure: Erasure) -> str:
+    """The cursor that continues the list after this receipt."""
+    return cursor_text(erasure.erased_at or 0, erasure.id or 0)
+
+
+def shown_erasure(erasure: Erasure, copies: Sequence[str]) -> dict[str, object]:
+    """The receipt as the API gives it to whoever erased.
+
+    copies  where copies of the database lie that may still hold the person
+    """
     shown: dict[str, object] = {
         "id": None if erasure.id is None else str(erasure.id),
         "events": erasure.events,
@@ -60,6 +80,7 @@ def shown_erasure(erasure: Erasure) -> dict[str, object]:
         "shared_devices": erasure.shared_devices,
         "erased_at": None if erasure.erased_at is None else iso_text(erasure.erased_at),
         "status": erasure.status,
+        "copies": list(copies),
     }
     if erasure.user is not None:
         shown["user"] = erasure.user

@@ -87,6 +87,9 @@ class RemovalStore(Protocol):
     def under_way(self) -> list[UnderWay]:
         """The removals that are not done, oldest first."""
 
+    def copies(self) -> list[str]:
+        """Where copies lie that Drengr itself made, and that may still hold what was removed."""
+
 
 def keeping(database: Reader, project_id: int) -> Keeping:
     """See RemovalStore."""

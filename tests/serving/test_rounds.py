@@ -32,9 +32,9 @@ def test_rounds_come_soon_while_there_is_more_to_do(store, tenant, clock, monkey
     store.add(tenant.project.id, [event(occurred_at=clock.now_ms - n * DAY_MS) for n in range(1, 4)])
     going = Rounds(store, clock)
     monkeypatch.setattr(rounds, "_WORK_S", 0.0)
-    assert going.go_round() == rounds._SOON_S
+    assert going.gather() == rounds._SOON_S
     monkeypatch.setattr(rounds, "_WORK_S", 9.0)
-    assert going.go_round() == rounds._LATER_S
+    assert going.gather() == rounds._LATER_S
     assert store.database.read(SETS) == [(3,)]
 
 
@@ -43,7 +43,7 @@ def test_a_database_that_cannot_be_used_now_ends_no_round(store, clock, monkeypa
         raise StoreError("the disk is full")
 
     monkeypatch.setattr(type(store), "gather_people", refuse)
-    assert Rounds(store, clock).go_round() == rounds._LATER_S
+    assert Rounds(store, clock).gather() == rounds._LATER_S
     assert "the disk is full" in caplog.text
 
 

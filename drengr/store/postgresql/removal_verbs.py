@@ -65,3 +65,6 @@ class RemovalVerbs:
     @verb
     def under_way(self) -> list[UnderWay]:
         return removals.under_way(self.database)
+
+    def copies(self) -> list[str]:
+        return []

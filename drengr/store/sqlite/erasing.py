@@ -1,5 +1,6 @@
 """Who goes with an erasure, in the file; and what removals need of it (contract 9)."""
 
+import os
 import sqlite3
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -79,6 +80,14 @@ def _found(connection: sqlite3.Connection, project_id: int, who: Who) -> erasure
     rows = connection.execute(_DEVICES, {"number": number, "person": person})
     devices = [text for (packed,) in rows if (text := plain_id(packed)) is not None]
     return erasures.Found(number, listed, events, devices, connection.execute(_SHARED, (number,)).fetchone()[0])
+
+
+def copies(database: Database) -> list[str]:
+    """Files set aside by upgrades and restores, and the last backup, as far as they are there."""
+    folder, name = os.path.split(database.path)
+    aside = [os.path.join(folder, each) for each in sorted(os.listdir(folder)) if each.startswith(f"{name}.before-")]
+    last = [row[0] for row in database.read("SELECT path FROM backups")]
+    return [path for path in aside + last if not path.endswith("-lock") and os.path.exists(path)]
 
 
 class SqliteParts:

@@ -69,3 +69,7 @@ class RemovalVerbs:
     @verb
     def under_way(self) -> list[UnderWay]:
         return removals.under_way(self.database)
+
+    @verb
+    def copies(self) -> list[str]:
+        return erasing.copies(self.database)
