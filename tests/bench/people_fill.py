@@ -13,16 +13,13 @@ import os
 import random
 import sqlite3
 import time
-from collections import Counter
 from collections.abc import Iterator
-from contextlib import closing
-from itertools import accumulate, islice
+from itertools import accumulate
 
-from drengr.events.times import DAY_MS, HOUR_MS
-from drengr.store.sqlite import SqliteStore
+from drengr.events.times import DAY_MS
 from drengr.store.sqlite.packing import packed_id
-from drengr.store.sqlite.people import recount
-from tests.bench.fill import _BATCH, _INDEXES, _SAME_AGAIN, DAYS, PROJECT, _bag, _put_totals, _word
+from tests.bench import fill as plain
+from tests.bench.fill import DAYS
 
 EVENTS_A_VISIT = 5, 20
 # One name with a quarter of the events, ten with a hundredth each, and what is common and rare beside.
@@ -32,49 +29,12 @@ WEIGHTS = {
     **{f"common_{number}": weight for number, weight in enumerate((12.0, 9.0, 7.0, 6.0, 5.0, 4.0, 4.0, 3.0, 3.0))},
     **{f"rare_{number}": 12 / 80 for number in range(80)},
 }
-_PLAIN_INSERT = """INSERT INTO semantic_events (project_id, event_id, name_id, origin_id, identity_id, session_id,
-                             occurred_at, received_at, dims, measures, properties)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"""
-_PUT_IDENTITY = "INSERT INTO identities (project_id, install_id, external_id) VALUES (?, ?, ?)"
+_BAGS = 1600  # different property bags
 
 
 def fill(path: str, rows: int, *, seed: int = 1) -> None:
-    """Make the file and put the events in."""
-    store = SqliteStore(path)
-    store.make_project(PROJECT)
-    project_id = store.find_project(PROJECT).id
-    store.close()
-    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.execute("PRAGMA cache_size = -400000")
-        indexes = connection.execute(_INDEXES).fetchall()
-        for name, _ in indexes:
-            connection.execute(f"DROP INDEX {name}")
-        hours = _insert(connection, project_id, rows, random.Random(seed))
-        for name, sql in indexes:
-            started = time.monotonic()
-            connection.execute(sql)
-            print(f"  {name} built in {time.monotonic() - started:.0f} s", flush=True)
-        _put_totals(connection, project_id, hours)
-        started = time.monotonic()
-        connection.execute("BEGIN")
-        recount.fill(connection)
-        connection.execute("COMMIT")
-        print(f"  people counted in {time.monotonic() - started:.0f} s", flush=True)
-        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-
-
-def _insert(connection: sqlite3.Connection, project_id: int, rows: int, chance: random.Random) -> Counter:
-    hours: Counter = Counter()
-    now = time.time_ns() // 1_000_000
-    visits = _visits(connection, project_id, rows, chance, now)
-    events = _events(connection, project_id, visits, chance)
-    while batch := list(islice(events, _BATCH)):
-        connection.execute("BEGIN")
-        connection.executemany(_PLAIN_INSERT, batch)
-        connection.execute("COMMIT")
-        hours.update((row[2], row[6] // HOUR_MS) for row in batch)
-    return hours
+    """Make the file and put about so many events in."""
+    plain.fill(path, rows, seed=seed, events=_events)
 
 
 def _visits(connection: sqlite3.Connection, project_id: int, rows: int, chance: random.Random, now: int) -> list:
@@ -86,10 +46,10 @@ def _visits(connection: sqlite3.Connection, project_id: int, rows: int, chance: 
         number, begin = number + 1, now - int(chance.random() * DAYS * DAY_MS)
         user, device = packed_id(f"user_{number}"), chance.randbytes(16)
         kind = chance.random()
-        anonymous = _identity(connection, project_id, device, None) if kind < 0.6 else None
-        known = [] if kind < 0.2 else [_identity(connection, project_id, device, user)]
+        anonymous = plain.identity(connection, project_id, device, None) if kind < 0.6 else None
+        known = [] if kind < 0.2 else [plain.identity(connection, project_id, device, user)]
         if kind > 0.9:
-            known.append(_identity(connection, project_id, chance.randbytes(16), user))
+            known.append(plain.identity(connection, project_id, chance.randbytes(16), user))
         visits.append((begin, anonymous or known[0]))
         while (begin := begin + int(chance.expovariate(1 / (6 * DAY_MS)))) < now and chance.random() < 0.72:
             visits.append((begin, chance.choice(known) if known else anonymous))
@@ -97,23 +57,17 @@ def _visits(connection: sqlite3.Connection, project_id: int, rows: int, chance: 
     return sorted(visits)
 
 
-def _identity(connection: sqlite3.Connection, project_id: int, device: object, user: object) -> int:
-    return connection.execute(_PUT_IDENTITY, (project_id, device, user)).lastrowid or 0
-
-
-def _events(
-    connection: sqlite3.Connection, project_id: int, visits: list[tuple[int, int]], chance: random.Random
-) -> Iterator[tuple]:
+def _events(connection: sqlite3.Connection, project_id: int, rows: int, chance: random.Random) -> Iterator[tuple]:
     """Rows of semantic_events, nearly in the order of time."""
-    name_ids = [_word(connection, "event_names", project_id=project_id, name=name) for name in WEIGHTS]
-    origin_id = _word(connection, "origins", source="amplitude_http", app_package=None)
+    name_ids = [plain._word(connection, "event_names", project_id=project_id, name=name) for name in WEIGHTS]
+    origin_id = plain._word(connection, "origins", source="amplitude_http", app_package=None)
     weights = list(accumulate(WEIGHTS.values()))
-    bags = [_bag(chance) for _ in range(_SAME_AGAIN * 4)]
-    for begin, identity in visits:
+    bags = [plain._bag(chance) for _ in range(_BAGS)]
+    for begin, identity in _visits(connection, project_id, rows, chance, time.time_ns() // 1_000_000):
         at = begin
         for name_id in chance.choices(name_ids, cum_weights=weights, k=chance.randint(*EVENTS_A_VISIT)):
             at += int(chance.expovariate(1 / 40_000))
-            dims, measures = bags[int(chance.random() * len(bags))]
+            dims, measures = bags[int(chance.random() * _BAGS)]
             yield (
                 project_id, chance.randbytes(16), name_id, origin_id, identity, begin, at, at + 2000, dims, measures,
                 None,
