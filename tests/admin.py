@@ -50,6 +50,11 @@ class Admin:
     def count(self, **asked: object):
         return self._client.get(self.url + "/count", query_string=asked, headers=self._bearer)
 
+    def get(self, call: str, **asked: object):
+        """A call below the project, such as "people/count"."""
+        url = f"{self.url.removesuffix('events')}{call}"
+        return self._client.get(url, query_string=asked, headers=self._bearer)
+
     def post(self, body: object = None, data: bytes | str | None = None, headers: dict[str, str] | None = None):
         sent = json.dumps(body) if data is None else data
         return self._client.post(self.url, data=sent, headers=self._bearer | (headers or {}))

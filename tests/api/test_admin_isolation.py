@@ -4,12 +4,15 @@ from uuid import uuid4
 
 import pytest
 
+from drengr.answering import CALLS
 from tests.admin import USER, Admin, error_of
 from tests.factories import amplitude_event, envelope
 
 pytestmark = pytest.mark.both_stores
 
-ENDPOINTS = [("GET", "/events"), ("GET", "/events/count"), ("POST", "/events")]
+ENDPOINTS = [
+    ("GET", "/events"), ("GET", "/events/count"), ("POST", "/events"), *(("GET", f"/{call}") for call in CALLS),
+]  # fmt: skip
 PREFIXES = ["/admin", "/v1/admin"]
 
 

@@ -3,9 +3,9 @@
     python -m tests.bench.fill events.db --rows 10000000
 
 Forty event names, a few of them most of the traffic; 90 days up to now, fuller by day than by night; many users, some
-of them busy; events arrive nearly in order of time. Rows have the store's own shape and its totals are right (`drengr
-verify` says so), but they are put in without the secondary indexes, which are built at the end: the file is packed more
-tightly than one that grew.
+of them busy; events arrive nearly in order of time. Rows have the store's own shape; totals, ledger and people are right
+(`drengr verify` says so). But rows are put in without the secondary indexes, which are built at the end: the file is
+packed more tightly than one that grew.
 """
 
 import argparse
@@ -14,15 +14,16 @@ import random
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from itertools import accumulate, islice
 
 import orjson
 
 from drengr.events.times import DAY_MS, HOUR_MS
-from drengr.store.sqlite import SqliteStore
+from drengr.store.sqlite import SqliteStore, ledger
 from drengr.store.sqlite.packing import packed_id
+from drengr.store.sqlite.people import recount
 from drengr.store.sqlite.write import _INSERT
 
 PROJECT = "bench"
@@ -35,12 +36,19 @@ NAMES = [
 ROWS_PER_USER = 50
 _PLAIN_INSERT = _INSERT.partition("ON CONFLICT")[0]  # the index that finds repeats is not there yet
 _INDEXES = "SELECT name, sql FROM sqlite_schema WHERE tbl_name = 'semantic_events' AND type = 'index' AND sql > ''"
+_PUT_IDENTITY = "INSERT INTO identities (project_id, install_id, external_id) VALUES (?, ?, ?)"
 _BATCH = 20_000
 _SAME_AGAIN = 400  # different property bags per name
 
 
-def fill(path: str, rows: int, *, seed: int = 1) -> None:
-    """Make the file and put the events in."""
+Events = Callable[[sqlite3.Connection, int, int, random.Random], Iterator[tuple]]
+
+
+def fill(path: str, rows: int, *, seed: int = 1, events: Events | None = None) -> None:
+    """Make the file and put the events in.
+
+    events  makes rows of semantic_events in the order they arrive: of (connection, project, how many, chance)
+    """
     store = SqliteStore(path)
     store.make_project(PROJECT)
     project_id = store.find_project(PROJECT).id
@@ -51,23 +59,28 @@ def fill(path: str, rows: int, *, seed: int = 1) -> None:
         indexes = connection.execute(_INDEXES).fetchall()
         for name, _ in indexes:
             connection.execute(f"DROP INDEX {name}")
-        hours = _insert(connection, project_id, rows, random.Random(seed))
+        hours = _insert(connection, (events or _events)(connection, project_id, rows, random.Random(seed)))
         for name, sql in indexes:
             started = time.monotonic()
             connection.execute(sql)
             print(f"  {name} built in {time.monotonic() - started:.0f} s", flush=True)
         _put_totals(connection, project_id, hours)
+        started = time.monotonic()
+        connection.execute("BEGIN")
+        recount.fill(connection)
+        ledger.repair_accounts(connection)
+        connection.execute("COMMIT")
+        print(f"  people and ledger counted in {time.monotonic() - started:.0f} s", flush=True)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-def _insert(connection: sqlite3.Connection, project_id: int, rows: int, chance: random.Random) -> Counter:
+def _insert(connection: sqlite3.Connection, events: Iterator[tuple]) -> Counter:
     hours: Counter = Counter()
-    events = _events(connection, project_id, rows, chance)
     while batch := list(islice(events, _BATCH)):
         connection.execute("BEGIN")
         connection.executemany(_PLAIN_INSERT, batch)
         connection.execute("COMMIT")
-        hours.update((row[2], row[7] // HOUR_MS) for row in batch)
+        hours.update((row[2], row[6] // HOUR_MS) for row in batch)
     return hours
 
 
@@ -77,7 +90,9 @@ def _events(connection: sqlite3.Connection, project_id: int, rows: int, chance: 
     origin_id = _word(connection, "origins", source="amplitude_http", app_package=None)
     bags = {name_id: [_bag(chance) for _ in range(_SAME_AGAIN)] for name_id in name_ids}
     users = max(rows // ROWS_PER_USER, 10)
-    devices = [chance.randbytes(16) for _ in range(users)]
+    identities = [
+        identity(connection, project_id, chance.randbytes(16), packed_id(f"user_{user}")) for user in range(users)
+    ]
     weights = list(accumulate(1 / (rank + 1) ** 1.2 for rank in range(len(NAMES))))
     now = time.time_ns() // 1_000_000
     for arrived_at in _arrivals(now, rows, chance):
@@ -90,8 +105,7 @@ def _events(connection: sqlite3.Connection, project_id: int, rows: int, chance: 
             chance.randbytes(16),
             name_id,
             origin_id,
-            devices[user],
-            packed_id(f"user_{user}"),
+            identities[user],
             arrived_at // 1_800_000 * 1_800_000,
             occurred_at,
             arrived_at,
@@ -99,6 +113,11 @@ def _events(connection: sqlite3.Connection, project_id: int, rows: int, chance: 
             measures,
             None,
         )
+
+
+def identity(connection: sqlite3.Connection, project_id: int, install_id: object, external_id: object) -> int:
+    """A new pair of packed ids."""
+    return connection.execute(_PUT_IDENTITY, (project_id, install_id, external_id)).lastrowid or 0
 
 
 def _arrivals(now: int, rows: int, chance: random.Random) -> Iterator[int]:
