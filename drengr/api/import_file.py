@@ -33,12 +33,15 @@ _FORM = "application/x-www-form-urlencoded"  # what curl says of whatever follow
 _uploads = threading.BoundedSemaphore(MAX_UPLOADS)
 
 
-def imported_file(project: Project, context: Context, *, dry_run: bool = False) -> Response:
+def imported_file(
+    project: Project, context: Context, *, dry_run: bool = False, lines_while_sent: bool = True
+) -> Response:
     """The answer when the file is read and stored, or an answer that tells of the progress until then.
 
-    dry_run  nothing is stored and nothing counted: the answer says what would be
+    dry_run           nothing is stored and nothing counted: the answer says what would be
+    lines_while_sent  whether progress is told before the body is here
     """
-    upload = _Upload(project, context, dry_run)
+    upload = _Upload(project, context, dry_run, lines_while_sent)
     lines = upload.progress()
     if _NDJSON in request.headers.get("Accept", ""):
         return Response(stream_with_context(lines), mimetype=_NDJSON)
@@ -71,7 +74,7 @@ class _Stopped(_BrokeOff):
 class _Upload:
     """One file as it comes in and is stored."""
 
-    def __init__(self, project: Project, context: Context, dry_run: bool) -> None:
+    def __init__(self, project: Project, context: Context, dry_run: bool, lines_while_sent: bool) -> None:
         here = service()
         kind = SOURCES[context.source].column_kind
         self._project = project
@@ -91,6 +94,7 @@ class _Upload:
             rows_at_once=(lambda: ROWS_AT_ONCE) if dry_run else self._store.history_rows,
         )
         self._bytes = 0  # received
+        self._tells = lines_while_sent  # whether progress may be told now
         self.answer: dict[str, Any] = {}  # at the end
 
     def progress(self) -> Iterator[bytes]:
@@ -101,7 +105,7 @@ class _Upload:
         working, told = self._working(), time.monotonic()
         try:
             for _ in working:
-                if time.monotonic() - told >= _PROGRESS_S:
+                if self._tells and time.monotonic() - told >= _PROGRESS_S:
                     told = time.monotonic()
                     yield orjson.dumps(self._counts() | {"bytes": self._bytes}) + b"\n"
         except GeneratorExit:
@@ -212,6 +216,7 @@ class _Upload:
                 self._is_part = True
             if arrivals.is_stopping() and self._bytes != request.content_length:
                 raise self._broke_off("")
+        self._tells = True
         if self._bytes < (request.content_length or 0):
             raise self._broke_off(f"the upload broke off after {self._bytes} of {request.content_length} bytes")
 
