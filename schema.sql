@@ -279,6 +279,7 @@ CREATE TABLE tombstones ( -- people whose events are not taken any more if they 
 CREATE TABLE removed_ids ( -- events that do not come back, whatever their time
   project_id INTEGER NOT NULL REFERENCES projects (id),
   event      BLOB    NOT NULL, -- hash of the event_id, with hash_key
+  is_erased  INTEGER NOT NULL CHECK (is_erased IN (0, 1)), -- its person was: a backup does not bring it
   PRIMARY KEY (project_id, event)
 ) STRICT, WITHOUT ROWID;
 

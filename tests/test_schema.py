@@ -113,6 +113,7 @@ QUESTIONS = {
     "identities_by_device": "SELECT user_id FROM identities WHERE device_id = 1 ORDER BY user_id",
     "identities_by_person": "SELECT id FROM identities WHERE person_id = 1 AND user_id = 1 ORDER BY id",
     "person_days_by_person": "SELECT day FROM person_days WHERE person_id = 1 AND day < 7 ORDER BY day DESC",
+    "erasures_by_project": "SELECT * FROM erasures WHERE project_id = 1 AND id < 7 ORDER BY id DESC",
     "origin_by_source_and_package": (
         "INSERT INTO origins (source, app_package) VALUES ('ga4', NULL)"
         " ON CONFLICT (source, ifnull(app_package, ''), app_package IS NULL) DO NOTHING"

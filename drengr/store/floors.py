@@ -37,7 +37,11 @@ INSERT INTO tombstones (project_id, person, erased_at) VALUES (?, ?, ?)
 ON CONFLICT (project_id, person) DO UPDATE SET
   erased_at = CASE WHEN tombstones.erased_at > excluded.erased_at THEN tombstones.erased_at ELSE excluded.erased_at END
 """
-_FORBID = "INSERT INTO removed_ids (project_id, event) VALUES (?, ?) ON CONFLICT (project_id, event) DO NOTHING"
+_FORBID = """
+INSERT INTO removed_ids (project_id, event, is_erased) VALUES (?, ?, ?)
+ON CONFLICT (project_id, event) DO UPDATE SET
+  is_erased = CASE WHEN excluded.is_erased = 1 THEN 1 ELSE removed_ids.is_erased END
+"""
 
 
 class Hashes:
@@ -150,11 +154,14 @@ def entomb(connection: Statements, project_id: int, whom: Sequence[Who], erased_
     connection.executemany(_ENTOMB, sorted((project_id, hashes.person(who), erased_at) for who in set(whom)))
 
 
-def forbid(connection: Statements, project_id: int, events: Sequence[tuple[str, int, str]]) -> None:
+def forbid(
+    connection: Statements, project_id: int, events: Sequence[tuple[str, int, str]], *, is_erased: bool
+) -> None:
     """These events never come back, whatever their time: (event_id, occurred_at, source)."""
     if not events:
         return
     hashes = Hashes(connection, project_id)
     latest = max((at + 1 for _, at, source in events if source != "admin"), default=_LOWEST)
     connection.execute(_RAISE, (project_id, latest, int(any(source == "admin" for *_, source in events))))
-    connection.executemany(_FORBID, sorted({(project_id, hashes.event(event_id)) for event_id, *_ in events}))
+    rows = {(project_id, hashes.event(event_id), int(is_erased)) for event_id, *_ in events}
+    connection.executemany(_FORBID, sorted(rows))

@@ -151,7 +151,8 @@ class Remover:
 
     def _take(self, removal: Removal, ids: list[int], behind: tuple[int, ...] | None) -> None:
         def take(connection: Any) -> None:
-            floors.forbid(connection, removal.project_id, _for_ever(connection, ids, removal))
+            for_ever = _for_ever(connection, ids, removal)
+            floors.forbid(connection, removal.project_id, for_ever, is_erased=removal.why == "erased")
             events = self._parts.remove(connection, ids, removal.why)
             connection.execute(_WORKED, (now_ms(), events, removal.id))
             if removal.why == "erased":
@@ -166,7 +167,7 @@ class Remover:
         while ids := [row[0] for row in self._parts.read(_EXPIRED, (project_id, oldest(keep_days), self._most()))]:
 
             def take(connection: Any, ids: list[int] = ids) -> None:
-                floors.forbid(connection, project_id, _for_ever(connection, ids, None))
+                floors.forbid(connection, project_id, _for_ever(connection, ids, None), is_erased=False)
                 self._parts.remove(connection, ids, "expired")
 
             self._slice(take, len(ids))

@@ -7,11 +7,13 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from drengr.people.questions import Who
 from drengr.store import DatabaseError, StoreError, UnknownProject, back_up, restore
 from drengr.store.results import Progress, Restored
 from drengr.store.sqlite import SqliteStore, migrate, restoring
@@ -395,3 +397,22 @@ def test_a_migration_that_fails_leaves_the_database(database, backup, tmp_path, 
     with pytest.raises(StoreError):
         put_back(database, backup)
     assert state(database) == before
+
+
+def test_a_backup_does_not_bring_back_who_was_erased_since(database, tmp_path):
+    with closing(SqliteStore(database)) as store:
+        project = store.find_project("shop").id
+        ahead = time.time_ns() // 1_000_000 + 86_400_000
+        store.add(project, [event(event_id="named"), event(event_id="anonymous", external_id=None)])
+        store.add(project, [event(event_id="ahead", occurred_at=ahead)])
+        store.add(project, [event(event_id="other", external_id="user_2", install_id="device_2")])
+        source = str(tmp_path / "before.db")
+        back_up(database, source)
+        store.erase(project, Who("user", "user_1"), "command", patience_s=30)
+        store.add(project, [event(event_id="later")])
+    said = []
+    made = restore(database, source, said.append)
+    with closing(SqliteStore(database)) as store:
+        assert [row[0] for row in store.database.read("SELECT event_id FROM events")] == ["other"] and made.events == 1
+        assert store.add(project, [event(event_id="named"), event(event_id="ahead", occurred_at=ahead)]).inserted == 0
+    assert is_sound(database) and any("13 events of people who were erased" in line for line in said)

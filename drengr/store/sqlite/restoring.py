@@ -18,6 +18,7 @@ from drengr.store.errors import DatabaseError
 from drengr.store.results import Restored
 from drengr.store.sqlite import checked, migrate, place
 from drengr.store.sqlite.connections import connect
+from drengr.store.sqlite.entombed import remove_erased
 from drengr.store.sqlite.people.devices import keep_marks
 
 # Events, the words they hold by number, and what counts them. Every other table stays as the database has it.
@@ -91,8 +92,13 @@ def _prepare(part: str, source: str, kept: _Kept | None, say: Say) -> int:
             events = connection.execute("SELECT count(*) FROM semantic_events").fetchone()[0]
         for table in ENDS:
             connection.execute(f"DELETE FROM {table}")
+        connection.execute("BEGIN")
+        erased = remove_erased(connection)
+        connection.execute("COMMIT")
+    if erased:
+        say(f"{erased:,} events of people who were erased since are not restored.")
     migrate.serve_from(part)
-    return events
+    return events - erased
 
 
 def _must_be_a_file(source: str, path: str) -> None:

@@ -19,6 +19,7 @@ CREATE TABLE tombstones ( -- people whose events are not taken any more if they 
 CREATE TABLE removed_ids ( -- events that do not come back, whatever their time
   project_id bigint NOT NULL,
   event      bytea  NOT NULL, -- hash of the event_id, with hash_key
+  is_erased  bigint NOT NULL CHECK (is_erased IN (0, 1)), -- its person was
   PRIMARY KEY (project_id, event)
 );
 
