@@ -51,19 +51,35 @@ def _of_different_steps(query: FunnelQuery, seen: Iterable[Seen]) -> list[int]:
 def _of_repeated_steps(query: FunnelQuery, steps: list[int], seen: Iterable[Seen]) -> list[int]:
     """The events of one person in one millisecond are taken together: a chain may use them in any order, each once."""
     starts: list[dict[int, int]] = [{} for _ in steps]
-    for occurred_at, at_once in groupby(seen, itemgetter(1)):
+    last_first = list(enumerate(steps))[::-1]
+    places = [[place for place, step in last_first if step == name] for name in range(max(steps) + 1)]
+    for occurred_at, rows in groupby(seen, itemgetter(1)):
+        at_once = list(rows)
+        if len(at_once) == 1:
+            _go_on(query, places[at_once[0][2]], starts, at_once[0][0], occurred_at)
+            continue
         by_person: dict[int, Counter[int]] = {}
         for person, _, name in at_once:
             by_person.setdefault(person, Counter())[name] += 1
         for person, counts in by_person.items():
-            _go_on(query, steps, starts, person, occurred_at, counts)
+            _go_on_at_once(query, steps, starts, person, occurred_at, counts)
     return [len(people) for people in starts]
 
 
-def _go_on(
+def _go_on(query: FunnelQuery, places: list[int], starts: list[dict[int, int]], person: int, at: int) -> None:
+    """Lead the person's chains on by one event that serves any of these steps, the last first: it serves only one."""
+    for place in places:
+        if not place:
+            if at <= query.until:
+                starts[0][person] = at
+        elif (start := starts[place - 1].get(person)) is not None and at - start <= query.within_ms:
+            starts[place][person] = start
+
+
+def _go_on_at_once(
     query: FunnelQuery, steps: list[int], starts: list[dict[int, int]], person: int, at: int, counts: Counter[int]
 ) -> None:
-    """Lead the person's chains on by these events, from the last step to the first: what they were before is needed."""
+    """The same by several events, from the last step to the first: what the chains were before is needed."""
     for last in reversed(range(len(steps))):
         left, start = counts.copy(), starts[last].get(person)
         for first in range(last, -1, -1):  # these events serve the steps `first` to `last`

@@ -3,9 +3,9 @@
     python -m tests.bench.fill events.db --rows 10000000
 
 Forty event names, a few of them most of the traffic; 90 days up to now, fuller by day than by night; many users, some
-of them busy; events arrive nearly in order of time. Rows have the store's own shape; totals, ledger and people are right
-(`drengr verify` says so). But rows are put in without the secondary indexes, which are built at the end: the file is
-packed more tightly than one that grew.
+of them busy; events arrive nearly in order of time. Rows have the store's own shape; totals, ledger and people are
+right (`drengr verify` says so). But rows are put in without the secondary indexes, which are built at the end: the file
+is packed more tightly than one that grew.
 """
 
 import argparse
