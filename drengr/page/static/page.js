@@ -103,8 +103,8 @@ if (form) {
     const keys = answer.dropped_keys.length;
     if (keys) words.push(`${many(keys, "key")} will be left out because ${keys === 1 ? "it looks" : "they look"} personal`);
     add(report, "p", words.join(", ") + ".");
-    add(report, "p", `${number(answer.imported)} are new, ${number(answer.duplicates)} are here already, ` +
-      `${number(answer.skipped)} are no events. Nothing is stored yet.`);
+    add(report, "p", `New: ${number(answer.imported)}. Here already: ${number(answer.duplicates)}. ` +
+      `No events: ${number(answer.skipped)}. Nothing is stored yet.`);
     addReasons(report, answer);
     addList(report, "Names", answer.names, (row, each) => {
       add(add(row, "th"), "bdi", each.original);
@@ -118,7 +118,7 @@ if (form) {
   };
 
   const tellDone = (answer, report) => {
-    add(report, "p", `Done: ${number(answer.imported)} stored, ${number(answer.duplicates)} were here already, ` +
+    add(report, "p", `Done: ${number(answer.imported)} stored, ${number(answer.duplicates)} here already, ` +
       `${number(answer.skipped)} left out, of ${many(answer.files, "file")}.`);
     addReasons(report, answer);
     const link = add(add(report, "p"), "a", "See the names");
