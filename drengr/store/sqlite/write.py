@@ -263,12 +263,13 @@ def _insert(connection: sqlite3.Connection, rows: list[Row], *, all_or_none: boo
     all_or_none  the transaction is rolled back when there are repeats: nothing needs to be kept then
     """
     identities = Identities(connection)
-    whole = [(*row[:_PAIR], identities[row[_PAIR]], *row[_PAIR + 1 :]) for row in rows]
+    whole: list[Any] = [(*row[:_PAIR], identities[row[_PAIR]], *row[_PAIR + 1 :]) for row in rows]
     before = connection.execute(_LAST_ID).fetchone()[0]
     inserted = connection.executemany(_INSERT, whole).rowcount
     if inserted == len(rows):
         last_id = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
-        new, ids = [(row[0], row[2], row[6], row[_PAIR]) for row in whole], range(last_id - inserted + 1, last_id + 1)
+        new: list[Any] = [(row[0], row[2], row[6], row[_PAIR]) for row in whole]
+        ids = range(last_id - inserted + 1, last_id + 1)
     elif all_or_none:
         return inserted, range(0)
     else:  # a repeat takes an id too, which is nobody's

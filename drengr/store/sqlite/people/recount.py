@@ -99,7 +99,9 @@ def counted(connection: sqlite3.Connection) -> Iterator[tuple[int, int, list[Day
             found[2] = max(found[2], occurred_at)
         ordered = sorted(days)
         before = (None, *ordered)
-        yield person_id, project_id, [(day, *days[day], last) for day, last in zip(ordered, before, strict=False)]
+        yield person_id, project_id, [
+            (day, days[day][0], days[day][1], days[day][2], last) for day, last in zip(ordered, before, strict=False)
+        ]
 
 
 def give_functions(connection: sqlite3.Connection) -> None:
