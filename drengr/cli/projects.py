@@ -52,8 +52,8 @@ def list_projects(as_json: bool) -> None:
         )
         return
     for project, kept in projects:
-        days = "for ever" if kept.days is None else f"{kept.days} days"
-        stopped = "; stopped: the clock jumped, say `drengr project keep` again" if kept.is_stopped else ""
-        answer(f"{project.uuid}  {shown(project.name)}  (kept {days}{stopped})")
+        days = "" if kept.days is None else f"  (events are kept for {kept.days} days)"
+        stopped = "  Nothing expires since the clock jumped: say `drengr project keep` again." if kept.is_stopped else ""
+        answer(f"{project.uuid}  {shown(project.name)}{days}{stopped}")
     if not projects:
         say("No project yet. Make one: drengr project create NAME", err=True)

@@ -104,8 +104,8 @@ def test_a_damaged_file_is_a_failure(ask, store, tenant, database_path):
     store.commits.run(lambda connection: None)
     store.database.writing_connection().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     with open(database_path, "r+b") as file:
-        file.seek(4096 * 40 + 100)
-        file.write(b"\xff" * 2000)
+        file.seek(4096 * 60)
+        file.write(b"\xff" * 4096 * 20)
     assert ask()[1]["integrity"]["status"] == "fail"
 
 

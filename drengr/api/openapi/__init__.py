@@ -6,7 +6,8 @@ import orjson
 from flask import Blueprint, Response
 
 from drengr import __version__
-from drengr.api.openapi import acceptor, admin, amplitude, importer, people, rest
+from drengr.api.openapi import acceptor, admin, amplitude, importer, owner, people, rest
+from drengr.api.openapi.owner import OWNER_SCHEMAS
 from drengr.api.openapi.people_schemas import PEOPLE_SCHEMAS
 from drengr.api.openapi.schemas import SCHEMAS
 
@@ -27,7 +28,7 @@ def _text() -> bytes:
 def document() -> dict:
     """The OpenAPI 3.1 document."""
     paths: dict[str, dict] = {}
-    for part in (acceptor, importer, admin, people, amplitude, rest):
+    for part in (acceptor, importer, admin, people, owner, amplitude, rest):
         paths |= part.paths()
     return {
         "openapi": "3.1.0",
@@ -40,7 +41,7 @@ def document() -> dict:
         "servers": [{"url": "/"}],
         "paths": paths,
         "components": {
-            "schemas": SCHEMAS | PEOPLE_SCHEMAS,
+            "schemas": SCHEMAS | PEOPLE_SCHEMAS | OWNER_SCHEMAS,
             "securitySchemes": {
                 "secretKey": {"type": "http", "scheme": "bearer", "description": "drengr_sk_…"},
                 "bothKeys": {"type": "http", "scheme": "basic", "description": "drengr_pk_… and drengr_sk_…"},

@@ -71,7 +71,8 @@ class Identities(dict[Pair, int]):
         self.new.append(number)
         return number, person_id
 
-    def _person(self, project_id: int, is_device: bool, person: str | bytes) -> int:
+    def _person(self, project_id: int, is_device: bool, person: Id) -> int:
+        assert person is not None
         found = self._connection.execute(_FIND_PERSON, (project_id, is_device, person)).fetchone()
         if found:
             return int(found[0])
