@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from drengr.events.event import Context, Event
+from drengr.files.broken import Enough
 from drengr.files.json_rows import BrokenFile
 from drengr.files.reader import Batch, Limits
 from drengr.sources import MAX_TOLD_KEYS, Mapped, read_batch
@@ -156,19 +157,27 @@ class Import:
     def run(self, batches: Iterable[Batch]) -> Iterator[Tally]:
         """The totals after every batch. What was read before an error is stored, then the error goes on.
 
-        Raises  BrokenFile, Fruitless at the end, and whatever `put` raises
+        Raises  BrokenFile, Enough, Fruitless at the end, and whatever `put` raises
         """
         try:
             for batch in batches:
                 if batch.rows:
                     self._read(batch)
                 yield self.tally
-        except BrokenFile:
+        except (BrokenFile, Enough):
             self._store()
             raise
         self._store()
         yield self.tally
-        self._check_fruits()
+        self.check_fruits()
+
+    def check_fruits(self) -> None:
+        """Raises Fruitless when no row so far is an event."""
+        if not self.tally.rows:
+            raise Fruitless("there is not a single row in it")
+        if self.tally.skipped == self.tally.rows:
+            why = f": {self._guess}" if self._guess else f", for example {self.tally.reasons[0]}"
+            raise Fruitless(f"not one of its {self.tally.rows:,} rows is an event{why}")
 
     def _read(self, batch: Batch) -> None:
         begun = 0
@@ -192,10 +201,3 @@ class Import:
             return
         self.tally = self.tally.after(self._waiting, self._put(self._waiting, self.tally))
         self._waiting = Waiting()
-
-    def _check_fruits(self) -> None:
-        if not self.tally.rows:
-            raise Fruitless("there is not a single row in it")
-        if self.tally.skipped == self.tally.rows:
-            why = f": {self._guess}" if self._guess else f", for example {self.tally.reasons[0]}"
-            raise Fruitless(f"not one of its {self.tally.rows:,} rows is an event{why}")

@@ -156,7 +156,7 @@ def is_emptied(location: str) -> bool:
     from drengr.store.postgresql.schema import schema_sql
 
     tables = re.findall(r"(?m)^CREATE TABLE (\w+)", schema_sql())
-    kept = {"migrations", "identity", "hash_key"}
+    kept = {"migrations", "identity", "hash_key", "signing"}
     statements = [f"DELETE FROM {table}" for table in reversed(tables) if table not in kept]
     statements += [f"ALTER TABLE {table} ALTER id RESTART" for table in _with_identity(schema_sql())]
     statements.append("ALTER SEQUENCE event_ids RESTART")

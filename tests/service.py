@@ -18,6 +18,13 @@ from typing import Any, Self
 START_SECONDS = 30
 STOP_SECONDS = 60
 JSON_COLUMNS = ("dims", "measures", "properties")
+SHORTENED = """
+import json, sys
+from drengr.cli import main
+from drengr.serving import worker
+vars(worker).update(json.loads(sys.argv.pop(1)))
+main()
+"""
 
 
 def free_port() -> int:
@@ -32,12 +39,14 @@ class Service:
 
     database  the SQLite file; its folder exists
     settings  further environment variables, such as DRENGR_DAILY_EVENT_QUOTA="5"
+    constants  other values for constants of drengr.serving.worker, such as {"_ANSWER_S": 2.0}, so as not to wait long
     The log of every start is appended to `service.log`, a file beside the database.
     """
 
-    def __init__(self, database: Path, **settings: str) -> None:
+    def __init__(self, database: Path, constants: Mapping[str, float] | None = None, **settings: str) -> None:
         self.database = Path(database)
         self.settings = settings
+        self.program = ["-c", SHORTENED, json.dumps(constants)] if constants else ["-m", "drengr"]
         self.log = self.database.with_name(self.database.name + ".log")
         self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
@@ -57,7 +66,7 @@ class Service:
         """This service once /healthz answers 200; raises with the log when it does not."""
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "drengr", "serve"],
+                [sys.executable, *self.program, "serve"],
                 env=self.environment(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS

@@ -26,6 +26,7 @@ MAY_IMPORT = {
     "log": set(),
     "current_folder": set(),
     "config": {"events"},
+    "checks": {"config", "store", "events", "drengr"},
     "importing": {"files", "sources", "events"},
     "exporting": {"admin", "files", "events"},
     "answering": {"store", "people", "admin", "events"},
@@ -36,12 +37,12 @@ MAY_IMPORT = {
     },
     "page": {
         "page", "api", "store", "importing", "exporting", "config", "log", "keys", "people", "admin", "files",
-        "sources", "events", "drengr",
+        "sources", "events", "checks", "drengr",
     },
     "serving": {"serving", "current_folder", "page", "api", "store", "config", "log", "drengr"},
     "cli": {
         "cli", "serving", "answering", "store", "importing", "exporting", "config", "log", "keys", "people", "admin",
-        "files", "sources", "events", "drengr", "current_folder",
+        "files", "sources", "events", "checks", "drengr", "current_folder",
     },
 }
 # The core: bytes, rows and times in, values out. It may be read, tested and believed without a machine around it.

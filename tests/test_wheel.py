@@ -11,6 +11,9 @@ from pathlib import Path
 
 import pytest
 
+# One worker of xdist builds for all of them.
+pytestmark = pytest.mark.xdist_group("wheel")
+
 ROOT = Path(__file__).parents[1]
 SCHEMA = "drengr/store/sqlite/schema.sql"
 

@@ -4,12 +4,14 @@ The worker's sockets (`gunicorn.socket` in the WSGI environment) carry an Arriva
 known, and nothing is limited.
 """
 
+import re
 import time
 from dataclasses import dataclass
 from threading import Event
 from urllib.parse import parse_qs
 
 _WHOLE_FILE_PATH = "/import-events"
+_OF_THE_PAGE = re.compile("/ui/[^/]+/import/file")
 _stopping = Event()
 
 
@@ -26,9 +28,12 @@ def is_whole_file(target: str) -> bool:
 
     >>> is_whole_file("/import-events?source=ga4"), is_whole_file("/import-events"), is_whole_file("/batch?source=ga4")
     (True, False, False)
+    >>> is_whole_file("/ui/0b6f1c1e-5d5c-4a53-8b0c-2f8f3a3c7d10/import/file?source=ga4")
+    True
     """
     path, _, query = target.partition("?")
-    return path.rstrip("/") == _WHOLE_FILE_PATH and "source" in parse_qs(query, keep_blank_values=True)
+    is_file = path.rstrip("/") == _WHOLE_FILE_PATH or _OF_THE_PAGE.fullmatch(path) is not None
+    return is_file and "source" in parse_qs(query, keep_blank_values=True)
 
 
 def waited_s(connection: object) -> float:

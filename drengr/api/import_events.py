@@ -18,7 +18,7 @@ MAX_EVENTS = 1_000
 MAX_APP_PACKAGE = 255
 
 _OF_A_BATCH = ("time_zone",)
-_OF_A_FILE = ("source", "app_package", "mapping", "time_zone")
+_OF_A_FILE = ("source", "app_package", "mapping", "time_zone", "dry_run")
 _AS_IT_IS = "send the file as it is: curl -T FILE, or curl --data-binary @FILE"
 
 door = Blueprint("import_events", __name__)
@@ -30,10 +30,11 @@ def import_events() -> Response:
     """A batch, or a whole file when the query string names its source."""
     try:
         project = require_project_of_secret_key()
-        _check_parameters(_OF_A_FILE if "source" in request.args else _OF_A_BATCH)
-        if request.mimetype == "multipart/form-data":
-            raise ApiError(400, f"this is a form (curl -F), which wraps the file; {_AS_IT_IS}")
-        return _whole_file(project) if "source" in request.args else _batch(project)
+        if "source" in request.args:
+            return whole_file(project)
+        _check_parameters(_OF_A_BATCH)
+        _check_is_no_form()
+        return _batch(project)
     except ApiError:
         drain()
         raise
@@ -49,12 +50,27 @@ def _check_parameters(known: tuple[str, ...]) -> None:
             raise ApiError(400, f"query parameter {name} comes twice")
 
 
+def _check_is_no_form() -> None:
+    if request.mimetype == "multipart/form-data":
+        raise ApiError(400, f"this is a form (curl -F), which wraps the file; {_AS_IT_IS}")
+
+
 # A whole file ---------------------------------------------------------------------------------------------------------
 
 
-def _whole_file(project: Project) -> Response:
-    context = _context(request.args["source"], _query_mapping(), request.args.get("app_package"))
-    return imported_file(project, context)
+def whole_file(project: Project, *, lines_while_sent: bool = True) -> Response:
+    """The answer to a whole file, which is the body of the request; the query says how it is read.
+
+    lines_while_sent  whether progress, where it is wanted, is told before the body is here
+    Raises            ApiError
+    """
+    _check_parameters(_OF_A_FILE)
+    _check_is_no_form()
+    context = _context(request.args.get("source"), _query_mapping(), request.args.get("app_package"))
+    dry_run = request.args.get("dry_run")
+    if dry_run not in (None, "1"):
+        raise ApiError(400, "dry_run takes 1: nothing is stored, the answer says what would be")
+    return imported_file(project, context, dry_run=dry_run is not None, lines_while_sent=lines_while_sent)
 
 
 def _query_mapping() -> object:

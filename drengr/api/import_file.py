@@ -5,17 +5,19 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 import orjson
 from flask import Response, request, stream_with_context
 
 from drengr.api import arrivals
+from drengr.api.dry_run import A_LARGE_ZIP, LOOKED_AT_BYTES, ROWS_AT_ONCE, DryRun
 from drengr.api.errors import ApiError, json_response, refusal_reason
 from drengr.api.incoming import body_pieces, drain
 from drengr.api.service import service, tell_refusal
 from drengr.events.event import Context
-from drengr.files.json_rows import BrokenFile
+from drengr.files.broken import BrokenFile, Enough
 from drengr.files.reader import FileReader, inflated, spooled
 from drengr.importing import Fruitless, Import, Tally, Waiting, limits_of
 from drengr.sources import SOURCES, ga4
@@ -31,9 +33,15 @@ _FORM = "application/x-www-form-urlencoded"  # what curl says of whatever follow
 _uploads = threading.BoundedSemaphore(MAX_UPLOADS)
 
 
-def imported_file(project: Project, context: Context) -> Response:
-    """The answer when the file is read and stored, or an answer that tells of the progress until then."""
-    upload = _Upload(project, context)
+def imported_file(
+    project: Project, context: Context, *, dry_run: bool = False, lines_while_sent: bool = True
+) -> Response:
+    """The answer when the file is read and stored, or an answer that tells of the progress until then.
+
+    dry_run           nothing is stored and nothing counted: the answer says what would be
+    lines_while_sent  whether progress is told before the body is here
+    """
+    upload = _Upload(project, context, dry_run, lines_while_sent)
     lines = upload.progress()
     if _NDJSON in request.headers.get("Accept", ""):
         return Response(stream_with_context(lines), mimetype=_NDJSON)
@@ -66,7 +74,7 @@ class _Stopped(_BrokeOff):
 class _Upload:
     """One file as it comes in and is stored."""
 
-    def __init__(self, project: Project, context: Context) -> None:
+    def __init__(self, project: Project, context: Context, dry_run: bool, lines_while_sent: bool) -> None:
         here = service()
         kind = SOURCES[context.source].column_kind
         self._project = project
@@ -77,10 +85,16 @@ class _Upload:
         self._patience_s = here.config["DRENGR_BODY_SECONDS"]
         self._source = context.source
         self._reader = FileReader(self._limits, lambda header: kind(header, context.mapping))
+        self._dry_run = DryRun(self._store, project) if dry_run else None
+        self._is_part = dry_run and "Content-Range" in request.headers  # the page sends no more than is looked at
         self._import = Import(
-            context, self._put, lambda row, _: f"event {row}", rows_at_once=self._store.history_rows
+            replace(context, names_dropped_keys=dry_run),
+            self._dry_run.put if self._dry_run else self._put,
+            lambda row, _: f"event {row}",
+            rows_at_once=(lambda: ROWS_AT_ONCE) if dry_run else self._store.history_rows,
         )
         self._bytes = 0  # received
+        self._tells = lines_while_sent  # whether progress may be told now
         self.answer: dict[str, Any] = {}  # at the end
 
     def progress(self) -> Iterator[bytes]:
@@ -91,7 +105,7 @@ class _Upload:
         working, told = self._working(), time.monotonic()
         try:
             for _ in working:
-                if time.monotonic() - told >= _PROGRESS_S:
+                if self._tells and time.monotonic() - told >= _PROGRESS_S:
                     told = time.monotonic()
                     yield orjson.dumps(self._counts() | {"bytes": self._bytes}) + b"\n"
         except GeneratorExit:
@@ -109,7 +123,7 @@ class _Upload:
                 _uploads.release()
         else:
             self.answer = self._failure(503, f"{MAX_UPLOADS} files are being imported at this moment")
-        if not self._import.tally.rows and (status := self.answer.get("code")):
+        if not (self._import.tally.rows or self._dry_run) and (status := self.answer.get("code")):
             tell_refusal("importer", refusal_reason(status))
         drain()
 
@@ -119,6 +133,8 @@ class _Upload:
             for _ in self._import.run(batches):
                 yield
             self.answer = self._counts()
+        except Enough:
+            self.answer = self._looked_at()
         except Fruitless as error:
             hint = "; curl -d takes the line ends out of a file: send it with curl -T FILE" if self._is_form() else ""
             self.answer = {"code": 400, "error": f"{error}{hint}", **self._counts()}
@@ -139,8 +155,20 @@ class _Upload:
         self._outcomes.dropped(self._project, "importer", waiting.problems)
         return added
 
+    def _looked_at(self) -> dict[str, Any]:
+        """The answer when a dry run has seen enough of the file."""
+        try:
+            if not self._reader.files:
+                raise Fruitless(A_LARGE_ZIP)
+            self._import.check_fruits()
+        except Fruitless as error:
+            return {"code": 400, "error": str(error), **self._counts()}
+        return self._counts()
+
     def _counts(self) -> dict[str, Any]:
-        return counts_of(self._source, self._import.tally) | {"files": self._reader.files}
+        tally = self._import.tally
+        told = self._dry_run.told(tally, is_part=self._is_part) if self._dry_run else {}
+        return counts_of(self._source, tally) | {"files": self._reader.files} | told
 
     def _failure(self, status: int, reason: str, *, repeat_helps: bool = True) -> dict[str, Any]:
         tally = self._import.tally
@@ -182,11 +210,18 @@ class _Upload:
             if not piece:
                 break
             self._bytes += len(piece)
-            yield piece
+            if self._dry_run is None or self._bytes <= LOOKED_AT_BYTES:
+                yield piece
+            else:
+                self._is_part = True
             if arrivals.is_stopping() and self._bytes != request.content_length:
                 raise self._broke_off("")
+        self._tells = True
         if self._bytes < (request.content_length or 0):
             raise self._broke_off(f"the upload broke off after {self._bytes} of {request.content_length} bytes")
+
+        if self._is_part:
+            raise Enough
 
     def _broke_off(self, why: str) -> _BrokeOff:
         return _Stopped("the service was stopped") if arrivals.is_stopping() else _BrokeOff(why)

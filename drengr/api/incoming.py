@@ -29,10 +29,11 @@ class BadEncoding(ValueError):
     """The body is not what its Content-Encoding says."""
 
 
-def read_body(max_bytes: int) -> tuple[bytes, int]:
+def read_body(max_bytes: int, *, inflate: bool = True) -> tuple[bytes, int]:
     """(the body, inflated; its size as sent).
 
     max_bytes  limit for both
+    inflate    False: the body is what it is, packed or not
     Raises     BodyTooLarge, BadEncoding
     Source     contract 4: a client that is answered before it has sent everything sees a reset, not the 413
     """
@@ -52,7 +53,8 @@ def read_body(max_bytes: int) -> tuple[bytes, int]:
         raise BodyTooLarge
     if size < (request.content_length or 0):
         raise ApiError(408, "the request body did not arrive in time")
-    return _inflated(b"".join(pieces), max_bytes), size
+    body = b"".join(pieces)
+    return _inflated(body, max_bytes) if inflate else body, size
 
 
 def body_pieces() -> Iterator[bytes]:

@@ -21,6 +21,7 @@ from drengr.cli import (
     people,
     projects,
     tail,
+    ui,
     verify,
 )
 from drengr.cli.printing import say, shown
@@ -87,6 +88,7 @@ main.add_command(people.person)
 main.add_command(funnel.funnel)
 main.add_command(funnel.retention)
 main.add_command(names.command)
+main.add_command(ui.command)
 main.add_command(verify.command)
 main.add_command(ledger.command)
 main.add_command(doctor.command)

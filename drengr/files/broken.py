@@ -10,3 +10,7 @@ class BrokenFile(Exception):
     def __init__(self, text: str, *, whole: bool = False) -> None:
         super().__init__(text)
         self.whole = whole
+
+
+class Enough(Exception):
+    """No more of the file is wanted: a row that is cut here is none."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain
 from typing import BinaryIO, NamedTuple
 
-from drengr.files.broken import BrokenFile
+from drengr.files.broken import BrokenFile, Enough
 from drengr.files.csv_rows import csv_rows
 from drengr.files.inflating import PIECE_BYTES
 from drengr.files.inflating import inflated as _inflated
@@ -187,13 +187,13 @@ def _with_head(pieces: Iterable[bytes]) -> tuple[bytes, Iterator[bytes]]:
             size += len(piece)
             if size >= HEAD_BYTES:
                 break
-    except BrokenFile as error:
+    except (BrokenFile, Enough) as error:
         pieces = _broken(error)  # in its place, behind what was read
     head = b"".join(first)
     return head[:HEAD_BYTES], chain([head] if head else [], pieces)
 
 
-def _broken(error: BrokenFile) -> Iterator[bytes]:
+def _broken(error: Exception) -> Iterator[bytes]:
     raise error
     yield b""
 

@@ -9,6 +9,7 @@ from drengr.page import (  # noqa: F401 - a room is served because it is importe
     ask,
     errors,
     import_room,
+    keys,
     live,
     names,
     overview,

@@ -1,7 +1,7 @@
 """The frame that every room stands in: who may enter, the line on top, the templates' words (contract 12)."""
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import cache, wraps
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +12,7 @@ from drengr.api.errors import ApiError
 from drengr.api.service import service
 from drengr.events.times import DAY_MS, iso_text
 from drengr.page import session, words
+from drengr.page.asking import asking
 from drengr.page.guard import CHANGES_NOTHING, refuse_strangers
 from drengr.store import NO_PROJECT, Problem, Project, StoreError
 
@@ -57,7 +58,8 @@ def room(
             g.room = belongs_to or view.__name__
             if is_use:
                 session.note_use()
-            return view(g.project, **parts)
+            with nullcontext() if post else asking():
+                return view(g.project, **parts)
 
         page.add_url_rule(
             f"/<project_id>/{path}",
@@ -145,13 +147,17 @@ def last_event_at(project: Project) -> int | None:
     return None
 
 
+def may_know_all() -> bool:
+    """Whether who is signed in may know of what is no single project's: by a link, or where there is only one."""
+    signed_in = session.current()
+    return bool(signed_in and signed_in.kind == "link") or len(service().store.projects()) == 1
+
+
 def problems_of(project: Project) -> list[Problem]:
-    """The project's problems, last seen first. Keys that no project knows are shown to who may know of every project:
-    who came by a link, and everybody where there is only one.
-    """
-    store, signed_in = service().store, session.current()
+    """The project's problems, last seen first. Keys that no project knows are shown to who may know of all."""
+    store = service().store
     found = store.problems(project.id)
-    if (signed_in and signed_in.kind == "link") or len(store.projects()) == 1:
+    if may_know_all():
         found = sorted([*found, *store.problems(NO_PROJECT)], key=lambda problem: -problem.last_at)
     return found
 

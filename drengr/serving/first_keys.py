@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from glob import escape, glob
 
@@ -30,19 +30,27 @@ Point an Amplitude SDK here:
   Browser  amplitude.init("{publishable_key}", {{ serverUrl: "{url}/amplitude-ingest",
                           remoteConfig: {{ fetchRemoteConfig: false }} }})
 """
+_OPEN_PAGE = """
+Or see it all in a browser; this link signs you in once, within ten minutes (`drengr ui` makes another):
+
+  {link}
+"""
 _FILL_IN = f"""
 Put your server's name, or the https:// address of the proxy before it, in the place of {YOUR_NAME}.
 """
 
 
-def show_keys(made: NewProject, url: str, folder: str) -> None:
+def show_keys(made: NewProject, url: str, folder: str, make_link: Callable[[], str] | None = None) -> None:
     """Print the first keys; where no terminal took them, keep them in a file of the folder too, and say where.
 
-    Raises  OSError when they could not be kept: nobody may have seen them
+    make_link  gives the address of a link that signs in to the page; only a terminal is shown one
+    Raises     OSError when they could not be kept: nobody may have seen them
     """
     text = _WELCOME.format(url=url, **made._asdict()) + (_FILL_IN if YOUR_NAME in url else "")
     # A log of JSON is kept for long, and by others: no line of it holds a key.
     if not is_json_wanted() and say(text) and sys.stdout.isatty():
+        if make_link is not None:
+            say(_OPEN_PAGE.format(link=make_link()))
         return
     # Nobody may be looking, and a log may be rotated away.
     path = _kept(made, folder)

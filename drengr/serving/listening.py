@@ -4,6 +4,8 @@ import os
 import socket
 from typing import NamedTuple
 
+from drengr.config import Config
+
 _ANYWHERE = ("", "0.0.0.0", "::")
 YOUR_NAME = "PUT-YOUR-NAME-HERE"
 _SYSTEMDS_FIRST = 3  # the file number
@@ -29,6 +31,17 @@ def address_of(where: tuple | str | bytes) -> Address:
     host, port = where[:2]
     text = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     return Address(text, f"http://{YOUR_NAME}:{port}" if host in _ANYWHERE else text)
+
+
+def link_url(config: Config, link: str, url: str | None = None) -> str:
+    """The address of a link that signs in to the page.
+
+    url  where the service is reached; None: from this very machine, where plain HTTP is no danger
+    """
+    if url is None:
+        host, port = config["HOST"], config["PORT"]
+        url = address_of(("127.0.0.1" if host in _ANYWHERE else host, port)).url
+    return f"{url.rstrip('/')}/ui/link/{link}"
 
 
 def inherited() -> list[tuple | str | bytes]:

@@ -4,6 +4,7 @@ import os
 import socket
 import sys
 import time
+from collections.abc import Callable
 from typing import NoReturn
 
 from gunicorn.app.base import Application
@@ -13,9 +14,10 @@ from drengr import __version__, create_app, current_folder
 from drengr.config import BadSetting, Config, read_config, rules_of, unknown_settings
 from drengr.log import shown
 from drengr.serving.first_keys import remind_of_keys, show_keys
-from drengr.serving.listening import address_of, inherited
+from drengr.serving.listening import address_of, inherited, link_url
 from drengr.serving.logs import tell
 from drengr.store import NewProject, Store, StoreError, Unreachable, open_store
+from drengr.store.clock import now_ms
 
 EXIT_CANNOT_START = 3
 _TRY_EVERY_S = 1.0  # the database, while it cannot be reached
@@ -86,7 +88,8 @@ def first_start(config: Config, url: str = "") -> None:
         made = store.make_default_project()
         store.save_rules(rules_of(config))  # for the commands, whose environment may be another
         if made is not None:
-            _show_keys(store, made, url or address_of((config["HOST"], config["PORT"])).url, config.folder)
+            address = url or address_of((config["HOST"], config["PORT"])).url
+            _show_keys(store, made, address, config.folder, _link_maker(store, config))
         else:
             remind_of_keys((project.uuid for project in store.projects()), config.folder)
         store.close()
@@ -116,9 +119,18 @@ def stop_with(sentence: str) -> NoReturn:
     raise SystemExit(EXIT_CANNOT_START)
 
 
-def _show_keys(store: Store, made: NewProject, url: str, folder: str) -> None:
+def _link_maker(store: Store, config: Config) -> Callable[[], str] | None:
+    """Gives the address of a link that signs in to the page, where there is a page."""
+    if config["DRENGR_UI"] == "off":
+        return None
+    return lambda: link_url(config, store.make_link([project.id for project in store.projects()], now_ms()))
+
+
+def _show_keys(
+    store: Store, made: NewProject, url: str, folder: str, make_link: Callable[[], str] | None = None
+) -> None:
     try:
-        show_keys(made, url, folder)
+        show_keys(made, url, folder, make_link)
     except OSError as error:
         for key in (made.publishable_key, made.secret_key):
             store.revoke_key(key)

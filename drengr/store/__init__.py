@@ -123,6 +123,9 @@ class Store(PeopleStore, Protocol):
     def forget_progress(self, project_id: int, file_keys: Iterable[str]) -> None:
         """The run that these files belong to is over: the next one begins at row one again."""
 
+    def known_event_ids(self, project_id: int, event_ids: Sequence[str]) -> int:
+        """How many of these ids, all different, the project has an event with."""
+
     def page(self, project_id: int, query: PageQuery) -> list[StoredEvent]:
         """The events that the query asks for, newest first; of one millisecond, the last stored first."""
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from drengr.events.times import DAY_MS
 from drengr.keys import key_hash
+from drengr.store.clock import now_ms
 from drengr.store.projects import STILL_GOOD
 from drengr.store.results import Project, Session
 from drengr.store.sql import Reader, Statements, Writer
@@ -80,7 +81,7 @@ def begin_by_key(commits: Writer, key: str, earlier: str | None, at_ms: int) -> 
     token = _new_token()
 
     def write(connection: Statements) -> str | None:
-        good = connection.execute(_GOOD_SECRET_KEY, (key_hash(key), at_ms)).fetchall()
+        good = connection.execute(_GOOD_SECRET_KEY, (key_hash(key), now_ms())).fetchall()
         if not good:
             return None
         key_id, project_id = good[0]
@@ -98,7 +99,7 @@ def begin_by_key(commits: Writer, key: str, earlier: str | None, at_ms: int) -> 
 def session_of(database: Reader, token: str, at_ms: int) -> Session | None:
     """The session with this token; None when it ended."""
     rows = database.read(
-        f"{_SESSIONS} AND s.token_hash = ? ORDER BY p.name", (at_ms - IDLE_MS, at_ms, key_hash(token))
+        f"{_SESSIONS} AND s.token_hash = ? ORDER BY p.name", (at_ms - IDLE_MS, now_ms(), key_hash(token))
     )
     return _sessions(rows)[0] if rows else None
 
@@ -106,7 +107,7 @@ def session_of(database: Reader, token: str, at_ms: int) -> Session | None:
 def sessions_of(database: Reader, project_id: int, at_ms: int) -> list[Session]:
     """The sessions that open this project, last used first; of what else they open nothing is said."""
     rows = database.read(
-        f"{_SESSIONS} AND p.id = ? ORDER BY s.last_used_at DESC, s.id DESC", (at_ms - IDLE_MS, at_ms, project_id)
+        f"{_SESSIONS} AND p.id = ? ORDER BY s.last_used_at DESC, s.id DESC", (at_ms - IDLE_MS, now_ms(), project_id)
     )
     return _sessions(rows)
 

@@ -8,7 +8,8 @@ import sqlite3
 import pytest
 from click.testing import CliRunner
 
-from drengr.cli import doctor, main
+from drengr import checks
+from drengr.cli import main
 from drengr.store import Problem
 from drengr.store.clock import now_ms
 from tests.admin import event
@@ -85,15 +86,15 @@ def test_a_disk_that_fills_up_is_said(ask, monkeypatch, free, status):
 def test_the_disk_is_measured_by_last_weeks_growth(ask, monkeypatch, store, tenant, database_path, days, status):
     store.add(tenant.project.id, [event(event_id=str(i), received_at=now_ms()) for i in range(70)])
     growth = os.path.getsize(database_path) / 7
-    monkeypatch.setattr(doctor, "_DISK_WARN", 0)
-    monkeypatch.setattr(doctor, "_DISK_FAIL", 0)
+    monkeypatch.setattr(checks, "_DISK_WARN", 0)
+    monkeypatch.setattr(checks, "_DISK_FAIL", 0)
     usage = shutil.disk_usage("/")._replace(free=int(growth * days))
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     assert ask()[1]["disk"]["status"] == status
 
 
 def test_a_wal_that_grows_is_a_warning(ask, monkeypatch, store, tenant):
-    monkeypatch.setattr(doctor, "_WAL_WARN", 1000)
+    monkeypatch.setattr(checks, "_WAL_WARN", 1000)
     store.add(tenant.project.id, [event()])
     assert ask()[1]["wal"]["status"] == "warn"
 

@@ -19,6 +19,9 @@ import pytest
 
 from tests.service import Service
 
+# Many tests look at one long run: one worker of xdist makes it.
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ledger")]
+
 KILLS = 12
 CLIENTS = 4
 DROPS = ("unreadable", "no_name", "no_id", "bad_time", "too_old", "erased")

@@ -46,7 +46,7 @@ def proxied(request, tmp_path):
     if not shutil.which(request.param.__name__):
         pytest.skip(f"{request.param.__name__} is not installed, so its recipe is not tried.")
     (tmp_path / "data").mkdir()
-    with Service(tmp_path / "data" / "drengr.db") as service:
+    with Service(tmp_path / "data" / "drengr.db", DRENGR_PROXIES="1") as service:
         port = free_port()
         command = request.param(tmp_path, port, service.port)
         with (tmp_path / "proxy.log").open("wb") as log:
@@ -106,6 +106,27 @@ def test_what_sdks_and_importers_send_comes_through_and_errors_keep_their_shape(
     service.stop()
     status, headers, body = asked(port, "POST", "/amplitude-ingest", sent)
     assert (status, json.loads(body)["code"], headers["Access-Control-Allow-Origin"]) == (503, 503, "*")
+
+
+def test_the_page_works_behind_it_also_when_a_large_file_is_dropped_on_it(proxied):
+    service, port = proxied
+    tenant = service.project("proxied")
+    here = {"Origin": f"http://127.0.0.1:{port}", "Host": f"127.0.0.1:{port}"}
+    strange = {"X_Forwarded_Prefix": "/evil", "X_Forwarded_Host": "evil.example"}  # a client's own words
+    form = f"key={tenant['secret_key']}".encode()
+    status, headers, _ = asked(port, "POST", "/ui/sign-in", form, **here, **strange)
+    assert (status, headers["Location"]) == (303, f"/ui/{tenant['project_id']}/")
+    here["Cookie"] = headers["Set-Cookie"].split(";")[0]
+    assert asked(port, "GET", headers["Location"], **here)[0] == 200
+
+    rows = ({"event": "e", "properties": {"distinct_id": "d", "time": 1_780_000_000 + n, "$insert_id": str(n),
+                                          "text": "x" * 10_000}} for n in range(4000))  # fmt: skip
+    file = "\n".join(map(json.dumps, rows)).encode()
+    path = f"/ui/{tenant['project_id']}/import/file?source=mixpanel"
+    status, _, body = asked(port, "POST", path, file, Accept="application/x-ndjson", **here)
+    assert (status, json.loads(body.splitlines()[-1])["imported"]) == (200, 4000)
+    status, _, body = asked(port, "POST", path + "&dry_run=1", file, **here)
+    assert (status, json.loads(body)["duplicates"]) == (200, 4000)
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="This machine has no systemd-analyze.")

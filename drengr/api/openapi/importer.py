@@ -36,6 +36,7 @@ def _importer(method: str) -> dict:
             query("app_package", {"type": "string", "maxLength": 255}, "Noted with every event of the file"),
             query("mapping", {"type": "string"}, "generic only: the mapping as JSON"),
             query("time_zone", {"type": "string"}, "IANA name, of times that name no zone; default: UTC"),
+            query("dry_run", {"enum": ["1"]}, "Of a file: store nothing, say what would be"),
         ],
         "requestBody": {
             "required": True,

@@ -12,6 +12,7 @@ from drengr.store.clock import now_ms
 from drengr.store.postgresql import count, export, followers, ledger, quota, read, schema, totals
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import LONG_WRITE_S, READ_S, Database
+from drengr.store.postgresql.packing import dedup_key
 from drengr.store.postgresql.people import proof
 from drengr.store.postgresql.people.verbs import PeopleVerbs
 from drengr.store.postgresql.verb import in_plain_words, verb
@@ -50,6 +51,7 @@ _FORGET_BEATS = """
 DELETE FROM heartbeat WHERE process IN (SELECT process FROM heartbeat WHERE written_at < ? FOR UPDATE SKIP LOCKED)
 """
 _REMEMBERED_MS = 86_400_000  # since the last beat of a process
+_KNOWN = "SELECT count(*) FROM semantic_events WHERE project_id = ? AND dedup_key = ANY (?)"
 _SIZE = "SELECT pg_database_size(current_database())"
 
 
@@ -165,6 +167,11 @@ class PostgresqlStore(PeopleVerbs):
     @verb
     def forget_progress(self, project_id: int, file_keys: Iterable[str]) -> None:
         imports.forget_progress(self.database, project_id, file_keys)
+
+    @verb
+    def known_event_ids(self, project_id: int, event_ids: Sequence[str]) -> int:
+        keys = [dedup_key(event_id) for event_id in event_ids]
+        return int(self.database.read(_KNOWN, (project_id, keys), READ_S)[0][0])
 
     @verb
     def page(self, project_id: int, query: PageQuery) -> list[StoredEvent]:

@@ -47,6 +47,7 @@ from drengr.store.sqlite import (
     place,
     quota,
     read,
+    repeats,
     restoring,
     totals,
 )
@@ -151,6 +152,10 @@ class SqliteStore(PeopleVerbs):
     @verb
     def forget_progress(self, project_id: int, file_keys: Iterable[str]) -> None:
         imports.forget_progress(self.commits, project_id, file_keys)
+
+    @verb
+    def known_event_ids(self, project_id: int, event_ids: Sequence[str]) -> int:
+        return repeats.known_event_ids(self.database, project_id, event_ids)
 
     @verb
     def page(self, project_id: int, query: PageQuery) -> list[StoredEvent]:
