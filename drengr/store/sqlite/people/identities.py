@@ -72,6 +72,7 @@ class Identities(dict[Pair, int]):
         return number, person_id
 
     def _person(self, project_id: int, is_device: bool, person: Id) -> int:
+        assert person is not None
         found = self._connection.execute(_FIND_PERSON, (project_id, is_device, person)).fetchone()
         if found:
             return int(found[0])

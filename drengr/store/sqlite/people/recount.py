@@ -99,7 +99,8 @@ def counted(connection: sqlite3.Connection) -> Iterator[tuple[int, int, list[Day
             found[2] = max(found[2], occurred_at)
         ordered = sorted(days)
         before = (None, *ordered)
-        yield person_id, project_id, [(day, *days[day], last) for day, last in zip(ordered, before, strict=False)]
+        parts = ((day, before_it, days[day]) for day, before_it in zip(ordered, before, strict=False))
+        yield person_id, project_id, [(day, part[0], part[1], part[2], before_it) for day, before_it, part in parts]
 
 
 def give_functions(connection: sqlite3.Connection) -> None:
