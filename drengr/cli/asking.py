@@ -71,10 +71,15 @@ def chosen_door(project: str | None, url: str | None) -> Iterator[AdminDoor]:
 def name_meant(door: AdminDoor, name: str) -> str:
     """The stored name that somebody means: as given when there is such an event, else as contract 3.1 stores it."""
     stored, changed_from = normal_name(name)
-    if changed_from is None or door.page({"event_name": name, "since": _OF_ALL_TIMES, "limit": "1"})["data"]:
+    if changed_from is None or has_events(door, name):
         return name
     say(f'"{shown(name)}" is looked up as {stored}.', err=True)
     return stored
+
+
+def has_events(door: AdminDoor, name: str) -> bool:
+    """Whether there is an event with exactly this name."""
+    return bool(door.page({"event_name": name, "since": _OF_ALL_TIMES, "limit": "1"})["data"])
 
 
 def tell_near(door: AdminDoor, name: str) -> None:

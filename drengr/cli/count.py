@@ -31,7 +31,10 @@ def command(
     as_json: bool,
     url: str | None,
 ) -> None:
-    """Count the events of a window, by day or event_name; or its people, by day, week or month."""
+    """Count the events or people of a window.
+
+    Events by day or event_name; different people by day, week or month.
+    """
     words = {"since": since, "until": until, "group_by": by}
     with chosen_door(project, url) as door:
         if event_name is not None:

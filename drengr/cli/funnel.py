@@ -5,7 +5,7 @@ import shutil
 
 import click
 
-from drengr.cli.asking import Text, chosen_door, name_meant, project_option, tell_near, url_option
+from drengr.cli.asking import Text, chosen_door, has_events, name_meant, project_option, tell_near, url_option
 from drengr.cli.bars import lines_with_bars
 from drengr.cli.people import json_option
 from drengr.cli.printing import answer
@@ -47,8 +47,9 @@ def funnel(
         names = [name_meant(door, step) for step in steps]
         found = door.ask("funnel", {**window, "step": names, "within": str(within)})
         reached = [(step["event_name"], step["people"]) for step in found["data"]["steps"]]
-        if not reached[0][1]:
-            tell_near(door, names[0])
+        for name in (name for name, people in reached if not people):
+            if not has_events(door, name):
+                tell_near(door, name)
     if as_json:
         answer(json.dumps(found))
         return
@@ -86,9 +87,9 @@ def _table(cohorts: list[dict], columns: int) -> list[str]:
     """As many of the later periods as the terminal is wide."""
     if not cohorts:
         return ["Nobody came for the first time."]
-    width = max(len(f"{cohort['people']:,}") for cohort in cohorts)
-    people = max(width, len("people"))
     later = max(len(cohort["returned"]) for cohort in cohorts)
+    width = max(len(f"+{later}"), *(len(f"{number:,}") for cohort in cohorts for number in cohort["returned"]))
+    people = max(len("people"), *(len(f"{cohort['people']:,}") for cohort in cohorts))
     fit = min(later, max((columns - len(cohorts[0]["cohort"]) - people - 2) // (width + 2), 1))
     lines = [f"{'cohort':{len(cohorts[0]['cohort'])}}  {'people':>{people}}"]
     lines[0] += "".join(f"  {'+' + str(number):>{width}}" for number in range(1, fit + 1))

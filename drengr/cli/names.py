@@ -19,10 +19,10 @@ _MOST_SHOWN = 3  # values of a property
 @json_option
 @url_option
 def command(name: str | None, limit: int, project: str | None, as_json: bool, url: str | None) -> None:
-    """List the event names, the most frequent first; or the properties of NAME.
+    """List the event names, or what the events of NAME carry.
 
-    Of each name: events, people of the last 30 days, when it was last seen. Of each property: in how many of the
-    newest 10,000 events it is, and its most frequent values, or the smallest, mean and largest number.
+    The most frequent first. Of each name: events, people of the last 30 days, when it was last seen. Of each property:
+    in how many of the newest 10,000 events it is, and its most frequent values, or smallest, largest and mean number.
     """
     with chosen_door(project, url) as door:
         found = door.ask("names", {"limit": str(limit)}) if name is None else _properties(door, name)

@@ -28,9 +28,10 @@ def people(
     as_json: bool,
     url: str | None,
 ) -> None:
-    """List the people whose id is, or begins with, QUERY; or all of them.
+    """List people, seen last first.
 
-    Seen last first: when that was, how many events, user or device, id.
+    With QUERY those whose id it is, or begins with it. A line has when they were last seen, how many events they have,
+    user or device, id.
     """
     words = {"query": query, "since": since, "until": until, "limit": str(limit)}
     with chosen_door(project, url) as door:
@@ -47,7 +48,7 @@ def people(
 
 @click.group("person")
 def person() -> None:
-    """One person."""
+    """Show what there is of one person."""
 
 
 @person.command("show")

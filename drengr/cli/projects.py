@@ -53,7 +53,7 @@ def list_projects(as_json: bool) -> None:
         return
     for project, kept in projects:
         days = "" if kept.days is None else f"  (events are kept for {kept.days} days)"
-        stopped = "  Nothing expires since the clock jumped: say `drengr project keep` again." if kept.is_stopped else ""
+        stopped = "  Nothing expires, the clock jumped: say `drengr project keep` again." if kept.is_stopped else ""
         answer(f"{project.uuid}  {shown(project.name)}{days}{stopped}")
     if not projects:
         say("No project yet. Make one: drengr project create NAME", err=True)

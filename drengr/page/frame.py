@@ -1,7 +1,7 @@
 """The frame that every room stands in: who may enter, the line on top, the templates' words (contract 12)."""
 
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from functools import cache, wraps
 from hashlib import sha256
 from pathlib import Path
@@ -12,6 +12,7 @@ from drengr.api.errors import ApiError
 from drengr.api.service import service
 from drengr.events.times import DAY_MS, iso_text
 from drengr.page import session, words
+from drengr.page.asking import asking
 from drengr.page.guard import CHANGES_NOTHING, refuse_strangers
 from drengr.store import NO_PROJECT, Problem, Project, StoreError
 
@@ -57,7 +58,8 @@ def room(
             g.room = belongs_to or view.__name__
             if is_use:
                 session.note_use()
-            return view(g.project, **parts)
+            with nullcontext() if post else asking():
+                return view(g.project, **parts)
 
         page.add_url_rule(
             f"/<project_id>/{path}",

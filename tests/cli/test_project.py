@@ -52,7 +52,9 @@ def test_list_shows_every_project_and_no_key(drengr):
         [project["project_id"], name] for name, project in made.items()
     ]
     as_json = json.loads(drengr("project", "list", "--json").output)
-    assert as_json == [{"project_id": project["project_id"], "name": name} for name, project in made.items()]
+    assert as_json == [
+        {"project_id": project["project_id"], "name": name, "keep_days": None} for name, project in made.items()
+    ]
     assert not any(key in listed for project in made.values() for key in project.values() if key.startswith("drengr_"))
 
 

@@ -35,6 +35,7 @@ EVENTS = st.builds(
 WRITES = st.lists(st.lists(EVENTS, min_size=1, max_size=5), min_size=1, max_size=5)
 GOING = st.lists(st.integers(0, 30), max_size=12)
 EVENTS_AND_PEOPLE = "SELECT install_id, external_id, person_kind, person FROM events_and_people"
+LOSE = "DELETE FROM semantic_events WHERE id = ANY(?::bigint[])"
 LAST = Position(2**62, 0)
 
 
@@ -92,6 +93,11 @@ def test_whose_events_they_are_whatever_comes_and_goes(store, project, writes, g
     there = ids(store)
     take_out(store, [there[number % len(there)] for number in going])
     as_said(store, ever_shared)
+    if there := ids(store):  # the same with a shell, and `verify --repair`
+        lost = [there[number % len(there)] for number in going[::2]]
+        store.database.run(lambda connection: connection.execute(LOSE, (lost,)))
+        store.repair(store.wrong_totals())
+        as_said(store, ever_shared)
     for events in more:
         store.add(project.id, events)
         as_said(store, ever_shared)

@@ -69,6 +69,16 @@ def test_whoever_was_seen_last_comes_first(seen, listed):
     assert listed() == ["future", "early", "late", "again"]
 
 
+def test_days_that_nobody_was_seen_last_on_are_passed_over(seen, listed):
+    for days in range(40):
+        seen("daily", NOW_MS - days * DAY_MS)
+        if days % 5:
+            seen(f"once {days}", NOW_MS - days * DAY_MS)
+    expected = ["daily", *(f"once {days}" for days in range(40) if days % 5)]
+    assert listed() == expected
+    assert listed(until=NOW_MS - 20 * DAY_MS) == [name for name in expected if name > "once 20" and len(name) == 7]
+
+
 def test_of_one_millisecond_the_larger_number_comes_first(store, tenant, seen, listed):
     for user in ("a", "b", "c"):
         seen(user)

@@ -13,7 +13,7 @@ from tests.conftest import NOW_MS
 from tests.store.test_people_kept import GOING, WRITES, empty
 
 TODAY = NOW_MS // DAY_MS
-few = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @pytest.fixture(autouse=True)
@@ -112,11 +112,11 @@ def test_today_and_rare_names_have_none(store, tenant, monkeypatch):
     assert store.wrong_totals() == []
 
 
+@pytest.mark.parametrize("wrong", [gathering.packed(2**9), b"", b"x", gathering.packed(0)[:-1]])
 @pytest.mark.parametrize("column", ["people", "newcomers"])
-def test_a_wrong_set_is_found_and_mended(store, tenant, column):
+def test_a_wrong_set_is_found_and_mended(store, tenant, column, wrong):
     store.add(tenant.project.id, [event()])
     gathered(store)
-    wrong = gathering.packed(2**9)
     store.commits.run(lambda connection: connection.execute(f"UPDATE day_sets SET {column} = ?", (wrong,)))
     found = store.wrong_totals()
     assert [str(one) for one in found] == ["people, project shop: 2 sets of the people of a day are wrong"]

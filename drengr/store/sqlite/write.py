@@ -266,6 +266,7 @@ def _insert(connection: sqlite3.Connection, rows: list[Row], *, all_or_none: boo
     whole: list[Any] = [(*row[:_PAIR], identities[row[_PAIR]], *row[_PAIR + 1 :]) for row in rows]
     before = connection.execute(_LAST_ID).fetchone()[0]
     inserted = connection.executemany(_INSERT, whole).rowcount
+    new: list[tuple[Any, ...]]
     if inserted == len(rows):
         last_id = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
         new: list[Any] = [(row[0], row[2], row[6], row[_PAIR]) for row in whole]

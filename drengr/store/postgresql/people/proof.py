@@ -53,7 +53,9 @@ WHERE i.device_id IS DISTINCT FROM d.id OR i.user_id IS DISTINCT FROM u.id
     "persons have no identity": f"SELECT k.project_id FROM persons AS k WHERE {_ALONE}",
 }
 _NAMES = "SELECT id, name FROM projects"
-_DEVICES = "SELECT k.project_id, k.id, k.person, k.is_shared, h.key FROM persons AS k, hash_key AS h WHERE k.is_device"
+_DEVICES = """
+SELECT k.project_id, k.id, k.person, k.is_shared, (SELECT key FROM hash_key) FROM persons AS k WHERE k.is_device
+"""
 _MARKS = "SELECT project_id, device FROM shared_devices"
 
 _REPAIR = (

@@ -26,7 +26,7 @@ WHERE k.id = ANY(?::bigint[]) AND (
 ORDER BY k.id FOR UPDATE NOWAIT
 """
 _HAVING_TWO_USERS = """
-SELECT k.id, k.project_id, k.person, h.key FROM persons AS k, hash_key AS h
+SELECT k.id, k.project_id, k.person, (SELECT key FROM hash_key) FROM persons AS k
 WHERE k.id = ANY(?::bigint[]) AND k.is_device AND NOT k.is_shared
   AND (SELECT min(user_id) FROM identities WHERE device_id = k.id)
     <> (SELECT max(user_id) FROM identities WHERE device_id = k.id)

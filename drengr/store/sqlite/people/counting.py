@@ -35,6 +35,9 @@ SELECT count(*) FROM person_days
 WHERE project_id = :project_id AND day = :last AND first_at <= :until
   AND (previous_day IS NULL OR previous_day < :first)
 """
+_FROM_THEN_ON = """
+SELECT count(*) FROM person_days WHERE project_id = :project_id AND day = :first AND last_at >= :since
+"""
 _WITHIN_A_DAY = f"""
 SELECT count(*) FROM person_days AS d
 WHERE d.project_id = :project_id AND d.day = :first AND d.last_at >= :since AND d.first_at <= :until AND (
@@ -95,8 +98,8 @@ def _everybody(connection: sqlite3.Connection, project_id: int, window: range) -
     def number(statement: str, **other: int) -> int:
         return int(connection.execute(statement, asked | other).fetchone()[0])
 
-    if first == last and begins_late and ends_early:
-        return number(_WITHIN_A_DAY)
+    if first == last and begins_late:
+        return number(_WITHIN_A_DAY if ends_early else _FROM_THEN_ON)
     people = number(_OF_WHOLE_DAYS, last=last - ends_early)
     if begins_late:
         people -= number(_TOO_EARLY)

@@ -10,6 +10,7 @@ writes; what changes meanwhile drops the row, and then there is nothing left to 
 """
 
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator, Mapping
 
 import orjson
@@ -93,7 +94,11 @@ def wrong_sets(connection: sqlite3.Connection, first_day: int) -> Iterator[int]:
     """The project of each set, of a day from the first one on, that is not what it is made from."""
     statement = "SELECT project_id, name_id, day, people, newcomers FROM day_sets WHERE day >= ? AND people IS NOT NULL"
     for project_id, name_id, day, *data in connection.execute(statement, (first_day,)):
-        if tuple(map(unpacked, data)) != made(connection, project_id, name_id, day):
+        try:
+            is_right = tuple(map(unpacked, data)) == made(connection, project_id, name_id, day)
+        except (zlib.error, TypeError):
+            is_right = False
+        if not is_right:
             yield project_id
 
 

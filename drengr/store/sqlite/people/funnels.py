@@ -10,8 +10,6 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from operator import itemgetter
 
-import orjson
-
 from drengr.events.times import DAY_MS
 from drengr.people.funnels import Seen, names_of, reached
 from drengr.people.questions import FunnelQuery
@@ -30,7 +28,7 @@ _OWNERS = "SELECT id, person_id FROM identities INDEXED BY identities_by_person 
 _LAST_IDENTITY = "SELECT ifnull(max(id), 0) FROM identities"
 _EVENTS_OF_DAYS = """
 SELECT ifnull(sum(events), 0) FROM day_totals
-WHERE project_id = ? AND day >= ? AND day <= ? AND name_id IN (SELECT value FROM json_each(?))
+WHERE project_id = ? AND day >= ? AND day <= ? AND name_id = ?
 """
 _PEOPLE = "SELECT ifnull(sum(people), 0) FROM day_people WHERE project_id = ? AND gap = 0"
 
@@ -54,7 +52,7 @@ def funnel(database: Database, project_id: int, query: FunnelQuery) -> list[int]
 def _parts(connection: sqlite3.Connection, project_id: int, name_id: int, query: FunnelQuery) -> int:
     """In how many parts the people must be taken, for their number is what memory grows with."""
     days = query.since // DAY_MS, query.until // DAY_MS
-    (events,) = connection.execute(_EVENTS_OF_DAYS, (project_id, *days, orjson.dumps([name_id]).decode())).fetchone()
+    (events,) = connection.execute(_EVENTS_OF_DAYS, (project_id, *days, name_id)).fetchone()
     (people,) = connection.execute(_PEOPLE, (project_id,)).fetchone()
     return 1 + int(min(events, people)) // _AT_ONCE
 

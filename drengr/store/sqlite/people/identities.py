@@ -76,7 +76,7 @@ class Identities(dict[Pair, int]):
         found = self._connection.execute(_FIND_PERSON, (project_id, is_device, person)).fetchone()
         if found:
             return int(found[0])
-        is_shared = is_device and was_shared(self._connection, project_id, person)
+        is_shared = is_device and person is not None and was_shared(self._connection, project_id, person)
         made = self._connection.execute(_MAKE_PERSON, (project_id, is_device, person, is_shared))
         number = int(made.lastrowid or 0)
         self.new_persons.add(number)

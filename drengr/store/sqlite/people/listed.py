@@ -20,9 +20,19 @@ from drengr.store.sqlite.packing import packed_id
 from drengr.store.sqlite.people.found import person_with
 
 _MOST_FOUND = 20_000  # ids that begin alike, to ask each when it was seen; of more, the days bring the newest soon
+_FEW_DAYS = 3  # to walk through before it is worked out on which the others were seen last
 _FIRST_TIME, _LAST_TIME, _AFTER_ALL = -(2**62), 2**62, 2**63 - 1
 
 _PREVIOUS_DAY = "SELECT max(day) FROM day_people WHERE project_id = ? AND day < ?"
+# The people of a day less those who came back: on a later day they have been away for as long as it is between the two.
+_LAST_DAYS = """
+WITH back AS (
+  SELECT day - gap AS day, sum(people) AS people FROM day_people WHERE project_id = :project_id AND gap > 0 GROUP BY 1)
+SELECT d.day FROM (
+  SELECT day, sum(people) AS people FROM day_people WHERE project_id = :project_id AND day < :day GROUP BY day) AS d
+LEFT JOIN back ON back.day = d.day
+WHERE d.people > ifnull(back.people, 0) ORDER BY d.day DESC
+"""
 _SEEN_ON = """
 SELECT d.last_at, d.person_id FROM person_days AS d
 WHERE d.project_id = :project_id AND d.day = :day AND d.last_at >= :since
@@ -94,10 +104,15 @@ def _walked(
 
 
 def _days_before(connection: sqlite3.Connection, project_id: int, day: int) -> Iterator[int]:
-    """The days that have people, the newest first."""
-    while (found := connection.execute(_PREVIOUS_DAY, (project_id, day)).fetchone()[0]) is not None:
+    """The days on which somebody was seen last, the newest first; of the first few, all that have people."""
+    for _ in range(_FEW_DAYS):
+        (found,) = connection.execute(_PREVIOUS_DAY, (project_id, day)).fetchone()
+        if found is None:
+            return
         day = found
         yield day
+    asked = {"project_id": project_id, "day": day}
+    yield from (row[0] for row in connection.execute(_LAST_DAYS, asked).fetchall())
 
 
 def beginnings(text: str) -> list[Range]:

@@ -91,17 +91,14 @@ def fill(connection: sqlite3.Connection) -> None:
 def counted(connection: sqlite3.Connection) -> Iterator[tuple[int, int, list[Day]]]:
     """(person, project, their days ascending) of every person with events, by person; read as they are asked for."""
     for (person_id, project_id), rows in groupby(connection.execute(_EVENTS), itemgetter(0, 1)):
-        days: dict[int, list[int]] = {}  # by day: events, first, last
-        for _, _, occurred_at in rows:
-            found = days.setdefault(occurred_at // DAY_MS, [0, occurred_at, occurred_at])
-            found[0] += 1
-            found[1] = min(found[1], occurred_at)
-            found[2] = max(found[2], occurred_at)
+        days: dict[int, tuple[int, int, int]] = {}  # by day: events, first, last
+        for _, _, at in rows:
+            events, first, last = days.get(at // DAY_MS, (0, at, at))
+            days[at // DAY_MS] = events + 1, min(first, at), max(last, at)
         ordered = sorted(days)
         before = (None, *ordered)
-        yield person_id, project_id, [
-            (day, days[day][0], days[day][1], days[day][2], last) for day, last in zip(ordered, before, strict=False)
-        ]
+        parts = ((day, before_it, days[day]) for day, before_it in zip(ordered, before, strict=False))
+        yield person_id, project_id, [(day, part[0], part[1], part[2], before_it) for day, before_it, part in parts]
 
 
 def give_functions(connection: sqlite3.Connection) -> None:

@@ -1,0 +1,56 @@
+"""What the page may take of a worker: contract 12, Load."""
+
+import threading
+
+import pytest
+
+from drengr.page import asking
+from drengr.store import DatabaseError
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Both places are taken."""
+    monkeypatch.setattr(asking, "_WAIT_S", 0.01)
+    with asking.asking(), asking.asking():
+        yield
+
+
+def test_past_two_rooms_at_once_the_page_says_busy(client, here, held):
+    answer = client.get(f"{here}/settings")
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "2")
+    assert "<h1>Busy</h1>" in answer.text and "text/html" in answer.headers["Content-Type"]
+
+
+def test_the_doors_and_what_changes_something_do_not_wait_for_rooms(client, here, tenant, held):
+    assert client.get("/healthz").status_code == 200
+    assert client.post(f"{here}/settings/keys", data={"kind": "secret"}).status_code == 200
+
+
+def test_a_room_waits_a_moment_for_its_place(client, here, monkeypatch):
+    with asking.asking():
+        begun, go_on = threading.Event(), threading.Event()
+
+        def hold() -> None:
+            with asking.asking():
+                begun.set()
+                go_on.wait(5)
+
+        other = threading.Thread(target=hold)
+        other.start()
+        begun.wait(5)
+        threading.Timer(0.1, go_on.set).start()
+        assert client.get(f"{here}/settings").status_code == 200
+        other.join()
+
+
+def test_a_database_that_cannot_be_used_is_a_page_that_says_what_to_do(client, here, store, monkeypatch):
+    def fail(*_: object) -> None:
+        raise DatabaseError("/var/lib/secret/path is damaged")
+
+    for verb in ("session", "projects", "problems", "ledger"):
+        monkeypatch.setattr(type(store), verb, fail)
+    for path in (here, f"{here}/settings", "/ui/"):
+        answer = client.get(path)
+        assert answer.status_code == 503 and "text/html" in answer.headers["Content-Type"]
+        assert "drengr doctor" in answer.text and "/var/lib" not in answer.text
