@@ -75,10 +75,8 @@ class FileReader:
 
     def _zip_batches(self, file: BinaryIO) -> Iterator[Batch]:
         """One member after the other; those that cannot be read to their end are named when all are done."""
-        members, unlisted = zip_members(file, self._limits)
-        broken, named = unlisted, list[str]()
-        if unlisted:
-            named.append(f"the list of files is damaged, which leaves out {unlisted}")
+        members, problem = zip_members(file, self._limits)
+        broken, named = 0, list[str]()
         for member in members:
             self.member = member.filename
             try:
@@ -88,13 +86,17 @@ class FileReader:
                 if len(named) < _NAMED_MEMBERS:
                     named.append(f"{shown(member.filename)}: {error}")
         self.member = ""
+        sentences = []
+        if problem:
+            found = len(members) - broken
+            sentences.append(f"the zip is {problem}; {found} whole files were found without it, more may be missing")
         if broken:
-            unnamed = broken - len(named) - max(0, unlisted - 1)
-            more = f"; and {unnamed} more" if unnamed > 0 else ""
-            raise BrokenFile(
-                f"{broken} of {len(members) + unlisted} files in the zip cannot be read to the end:"
-                f" {'; '.join(named)}{more}"
+            more = f"; and {broken - len(named)} more" if broken > len(named) else ""
+            sentences.append(
+                f"{broken} of {len(members)} files in the zip cannot be read to the end: {'; '.join(named)}{more}"
             )
+        if sentences:
+            raise BrokenFile(". ".join(sentences))
 
     def _member_batches(self, file: BinaryIO, member: zipfile.ZipInfo) -> Iterator[Batch]:
         pieces = _Budget(self._limits, member.compress_size).spent(member_pieces(file, member))
