@@ -49,7 +49,7 @@ def delete_users() -> Response:
              here.store.erase(project.id, who, "amplitude", asked.requester, patience))
             for who in (*known, *strangers)
         ]  # fmt: skip
-    return json_response(shown_deletion(erased[: len(known)], unknown, here.now_ms() // DAY_MS))
+    return json_response(shown_deletion(erased[: len(known)], unknown, here.now_ms()))
 
 
 @door.route("/api/2/deletions/users", methods=["GET"], strict_slashes=False, provide_automatic_options=False)

@@ -9,6 +9,7 @@ import click
 
 from drengr.admin.deletions import DeletionQuery
 from drengr.admin.words import instant_ms, rest_of_day_ms
+from drengr.cli import export
 from drengr.cli.asking import Text, name_meant
 from drengr.cli.database import chosen_project, open_store
 from drengr.cli.local_door import LocalDoor
@@ -49,6 +50,20 @@ def worked_off(store: Store, is_done: Callable[[], bool], tell: Callable[[], obj
     except KeyboardInterrupt:
         say("Stopped. What is left goes on when the service runs, or the next command of this kind.", err=True)
         raise click.Abort from None
+
+
+@click.command("export")
+@click.argument("person_id", metavar="ID", type=Text())
+@click.option("--device", is_flag=True, help="ID is that of a device: its events that have no user id.")
+@click.option("-o", "output", metavar="FILE[.gz]", help="Packed when the name ends so; default: standard output.")
+@click.option("--project", type=Text(), metavar="NAME|ID", help="Default: the only one.")
+@click.pass_context
+def export_person(
+    context: click.Context, person_id: str, device: bool, output: str | None, project: str | None
+) -> None:
+    """Take out the events that `person erase` would take, as NDJSON."""
+    whose = {"install_id" if device else "external_id": person_id}
+    context.invoke(export.command, output=output, project=project, chosen="ndjson", **whose)
 
 
 @click.command("erase")

@@ -60,15 +60,16 @@ def deletion_days(start: str | None, end: str | None) -> range:
 
 
 def shown_deletion(
-    erased: Iterable[tuple[str | None, Erasure]], unknown: list[str | int], day: int
+    erased: Iterable[tuple[str | None, Erasure]], unknown: list[str | int], now_ms: int
 ) -> dict[str, object]:
     """What the call answers to its POST.
 
     erased  (the user id as posted, the receipt) of each
     """
     pairs = list(erased)
+    at = pairs[0][1].erased_at if pairs else None
     shown: dict[str, object] = {
-        "day": _day(day),
+        "day": _day((at or now_ms) // DAY_MS),
         "status": _status(receipt for _, receipt in pairs),
         "amplitude_ids": [_listed_id(receipt) | {"user_id": user} for user, receipt in pairs],
     }

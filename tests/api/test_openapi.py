@@ -63,6 +63,7 @@ def test_every_route_is_described(app):
         if rule.rule == "/" or rule.rule.startswith("/ui"):  # for people
             continue
         path = re.sub("<(?:[a-z]+:)?project_id>", "{projectId}", rule.rule)
+        path = re.sub("<([a-z]+)>", r"{\1}", path)
         for method in rule.methods - {"HEAD", "OPTIONS"}:
             assert (path, method) in described, rule
 

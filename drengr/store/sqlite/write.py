@@ -269,7 +269,7 @@ def _insert(connection: sqlite3.Connection, rows: list[Row], *, all_or_none: boo
     new: list[tuple[Any, ...]]
     if inserted == len(rows):
         last_id = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
-        new: list[Any] = [(row[0], row[2], row[6], row[_PAIR]) for row in whole]
+        new = [(row[0], row[2], row[6], row[_PAIR]) for row in whole]
         ids = range(last_id - inserted + 1, last_id + 1)
     elif all_or_none:
         return inserted, range(0)
