@@ -3,7 +3,7 @@
     python -m tests.bench.postgresql [--quick]
 
 The bare loop inserts the same events with ON CONFLICT DO NOTHING, `executemany` in a transaction a batch, with ids made
-by the database: no totals, ledger, people or order of ids. The server's files lie in the temporary folder and are flushed.
+by the database: no totals, ledger, people or order of ids. The server's files, in the temporary folder, are flushed.
 """
 
 import argparse
