@@ -26,7 +26,8 @@ SELECT count(*) FROM old
 
 def fold(database: Database, today: int) -> bool:
     """Add rows of days before yesterday to those of slot 0, a few in a transaction; whether there are more."""
-    return any([database.run(partial(_fold, unit=unit, today=today)) for unit in _UNITS])
+    are_left = [database.run(partial(_fold, unit=unit, today=today)) for unit in _UNITS]
+    return any(are_left)
 
 
 def _fold(connection: Connection, unit: str, today: int) -> bool:
