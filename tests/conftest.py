@@ -7,12 +7,17 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from drengr import create_app
 from drengr.api.service import EXTENSION
 from drengr.store import Store
 from tests.cluster import FAST, Cluster, is_emptied, require_postgresql
 from tests.looking import events_in
+
+# No proof hangs on the pace of the machine.
+settings.register_profile("untimed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 NOW_MS = 1_795_190_400_000  # 2026-11-20T16:00:00Z
 

@@ -13,7 +13,7 @@ from drengr.events.event import Unreadable
 from drengr.files.broken import BrokenFile
 from drengr.files.reader import FileReader, Limits
 from drengr.sources import amplitude
-from tests.files.test_reader import pieces_of, zipped
+from tests.files.test_reader import pieces_of, streamed, zipped
 
 REPORTS = Path(__file__).parents[1] / "data" / "reports"
 LIMITS = Limits(line_bytes=1_000_000, file_bytes=50_000_000, zip_members=100, ratio=1000)
@@ -167,7 +167,7 @@ def test_separator_and_line_end_are_told_by_the_header(separator, end):
 
 
 def test_what_stands_for_nothing_is_absent():
-    words = ["\\N", "NULL", "null", "None", "nan"]
+    words = ["\\N", "NULL", "null", "None", "nan", "NaN", "Null", "NA", "N/A", "<NA>", "NaT", "(null)", "undefined"]
     lines = [f"Buy,{word},{word},{word}\n" for word in words]
     text = "event_type,user_id,event_time,event_properties.a\n" + "".join(lines)
     good, skipped, _ = read(text.encode(), "text/csv")
@@ -360,6 +360,68 @@ def test_no_damaged_byte_of_a_zip_s_list_of_files_loses_a_file_in_silence(flip):
     for at in range(data.index(b"PK\x01\x02"), len(data)):
         good, _, error = read(data[:at] + bytes([data[at] ^ flip]) + data[at + 1 :])
         assert good == ROWS * 3 or error
+
+
+ZIPS = {
+    "sizes in front": zipped,
+    "sizes behind": streamed,
+    "stored": lambda members: zipped(members, zipfile.ZIP_STORED),
+}
+THREE = {"a.json": LINES, "b.json.gz": gzip.compress(LINES), "c.json": LINES}
+
+
+@pytest.mark.parametrize("made", ZIPS)
+def test_a_zip_that_is_cut_anywhere_keeps_what_is_there(made):
+    """A download that broke off has no list of files, which stands at the end."""
+    data = ZIPS[made](THREE)
+    starts = [info.header_offset for info in zipfile.ZipFile(io.BytesIO(data)).infolist()]
+    whole, before = data.index(b"PK\x01\x02"), 0
+    for cut in (*starts[1:], starts[2] + 200, whole - 20, whole, whole + 30, len(data) - 10):
+        good, skipped, error = read(data[:cut])
+        assert good == (ROWS * 3)[: len(good)] and len(skipped) <= 1
+        assert len(good) >= 40 * sum(start < cut for start in [*starts[1:], whole]) and len(good) >= before
+        assert error.startswith("the zip is cut off: its list of files, which stands at the end, is missing")
+        before = len(good)
+    assert before == 120
+
+
+@pytest.mark.parametrize("made", ZIPS)
+def test_a_zip_with_a_damaged_list_of_files_is_read_without_it(made):
+    data = bytearray(ZIPS[made](THREE))
+    data[bytes(data).index(b"PK\x01\x02") + 46 + 6 + 1] ^= 0xFF  # the mark of the second entry
+    good, skipped, error = read(bytes(data))
+    assert (good, skipped) == (ROWS * 3, {})
+    assert error == (
+        "the zip is damaged: its list of files cannot be read; 3 whole files were found without it, more may be missing"
+    )
+
+
+def test_in_a_zip_without_its_list_a_damage_costs_its_file_alone():
+    for made in (zipped, streamed):
+        data = bytearray(made({"a.json": LINES, "b.json": LINES, "c.json": LINES}))
+        second = bytes(data).index(b"b.json")
+        data[second + 200] ^= 0xFF
+        cut = bytes(data)[: bytes(data).index(b"PK\x01\x02")]
+        good, _, error = read(cut)
+        assert (good[:40], good[-40:]) == (ROWS, ROWS)
+        assert "2 whole files were found" in error and "1 of 3 files in the zip cannot be read" in error
+        assert "'b.json': " in error
+
+
+def test_what_looks_like_a_header_inside_a_file_is_none():
+    """A zip that is stored in the zip, and text that holds its marks."""
+    marks = b'{"event_type": "PK\x07\x08PK\x03\x04"}\n' * 3
+    for made in (zipped, streamed, ZIPS["stored"]):
+        data = made({"a.json": LINES, "b.zip": ZIPS["stored"]({"x.json": LINES}), "c.json": marks + LINES})
+        good, skipped, error = read(data[: data.rindex(b"PK\x01\x02", 0, data.rindex(b"b.zip"))])
+        assert len(good) + len(skipped) == 40 + 43
+        assert "'b.zip': it is a zip inside a zip" in error
+
+
+def test_a_zip_without_its_list_is_bounded_work():
+    header = zipped({"a": b""})[:31]
+    assert "more than 100 files" in read(header * 1_000_000)[2]
+    assert "'a': " in read(header + b"PK\x07\x08" * 1_000_000)[2]
 
 
 def test_a_file_without_a_name_in_a_zip_is_read():
