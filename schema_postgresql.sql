@@ -163,6 +163,10 @@ CREATE TABLE hour_totals (
   PRIMARY KEY (project_id, hour, name_id, slot)
 );
 
+-- Which of them can be added to slot 0? (When the day is over; so that counts read few rows.)
+CREATE INDEX days_in_slots ON day_totals (day) WHERE slot > 0;
+CREATE INDEX hours_in_slots ON hour_totals (hour) WHERE slot > 0;
+
 CREATE TABLE live_usage ( -- what the daily quota is measured by
   project_id bigint   NOT NULL,
   day        bigint   NOT NULL, -- received_at / 86,400,000

@@ -18,7 +18,7 @@ from drengr.api.incoming import body_pieces, drain
 from drengr.api.service import service, tell_refusal
 from drengr.events.event import Context
 from drengr.files.broken import BrokenFile, Enough
-from drengr.files.reader import FileReader, inflated, spooled
+from drengr.files.reader import FileReader, spooled, transferred
 from drengr.importing import Fruitless, Import, Tally, Waiting, limits_of
 from drengr.sources import SOURCES, ga4
 from drengr.store import Account, Added, Project, StoreError
@@ -190,11 +190,7 @@ class _Upload:
     def _pieces(self) -> Iterator[bytes]:
         """The body as it was before the transfer packed it. Raises BrokenFile."""
         coding = request.headers.get("Content-Encoding", "identity").strip().lower()
-        if coding in ("gzip", "x-gzip"):
-            return inflated(self._received(), self._limits)
-        if coding not in ("", "identity"):
-            raise BrokenFile(f"content encoding {coding[:40]!r} is not known; send it as gzip or as it is")
-        return self._received()
+        return transferred(self._received(), coding, self._limits)
 
     def _received(self) -> Iterator[bytes]:
         connection = request.environ.get("gunicorn.socket")

@@ -12,10 +12,11 @@ from drengr.files.lines import UpToDamage
 
 _DEEPEST_HEADER = 10  # dots of a header that build nested objects
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,400})(?:\.[0-9]{1,400})?(?:[eE][+-]?[0-9]{1,4})?")
-# What databases and pandas write for nothing: MySQL's and Snowflake's \N everywhere; the words are nothing in columns
-# of ids and times, but may be what a property says.
+# What databases, pandas, R and JavaScript write for nothing: MySQL's and Snowflake's \N everywhere; the words are
+# nothing in columns of ids and times, but may be what a property says.
 _NOTHING = frozenset(("", "\\N"))
-_NO_ID = _NOTHING | {"NULL", "null", "None", "nan"}
+_WORDS = ("null", "none", "nan", "nat", "nil", "na", "n/a", "#n/a", "undefined", "<na>", "<null>", "(null)", "[null]")
+_NO_ID = _NOTHING.union(*((word, word.upper(), word.capitalize()) for word in _WORDS), ("NaN", "NaT"))
 _LONG_NUMBER = 19  # digits, which may be more than 64 bits
 _PARSED = ("json", "property")
 

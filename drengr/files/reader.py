@@ -12,8 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from drengr.files.broken import BrokenFile, Enough
 from drengr.files.csv_rows import csv_rows
-from drengr.files.inflating import PIECE_BYTES
-from drengr.files.inflating import inflated as _inflated
+from drengr.files.inflating import GZIP, PIECE_BYTES, ZLIB, inflated
 from drengr.files.json_rows import Rows, json_values, ndjson
 from drengr.files.lines import UpToDamage
 from drengr.files.sniffing import HEAD_BYTES, kind_of
@@ -25,10 +24,11 @@ _BATCH_ROWS = 2000  # what one damage held back must not become one long transac
 _NAMED_MEMBERS = 10  # in one error
 _ZIP_STARTS = (b"PK\x03\x04", b"PK\x05\x06")
 _GZIP_START = b"\x1f\x8b"
+_ZLIB_STARTS = (b"\x78\x01", b"\x78\x5e", b"\x78\x9c", b"\x78\xda")
 _UTF16_STARTS = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _RECORD_MARK = b"\x1e"  # before each row of an RFC 7464 sequence
 
-__all__ = ["PIECE_BYTES", "Batch", "FileReader", "Limits", "inflated", "spooled"]
+__all__ = ["PIECE_BYTES", "Batch", "FileReader", "Limits", "spooled", "transferred"]
 
 
 class Batch(NamedTuple):
@@ -109,7 +109,7 @@ class FileReader:
 
     def _data_batches(self, head: bytes, pieces: Iterable[bytes], hint: str, budget: "_Budget") -> Iterator[Batch]:
         if head.startswith(_GZIP_START):
-            head, pieces = _with_head(budget.spent(_inflated(budget.packed_counted(pieces))))
+            head, pieces = _with_head(budget.spent(inflated(budget.packed_counted(pieces))))
             if head.startswith((_GZIP_START, *_ZIP_STARTS)):
                 raise BrokenFile("an archive inside a gzip: unpack it once and send what is inside")
         else:
@@ -213,13 +213,30 @@ def _from_utf16(pieces: Iterable[bytes]) -> Iterator[bytes]:
     yield decoder.decode(b"", final=True).encode("utf-8", "replace")
 
 
-def inflated(pieces: Iterable[bytes], limits: Limits) -> Iterator[bytes]:
-    """The pieces of a transfer with `Content-Encoding: gzip`, which a proxy may have unpacked. Raises BrokenFile."""
+def transferred(pieces: Iterable[bytes], coding: str, limits: Limits) -> Iterator[bytes]:
+    """The pieces as they were before the transfer. Raises BrokenFile.
+
+    coding  its Content-Encoding: a proxy may have unpacked them and kept it, a script may write `utf-8`
+    """
     head, pieces = _with_head(pieces)
-    if not head.startswith(_GZIP_START):
+    is_zlib = coding == "deflate" and head.startswith(_ZLIB_STARTS)
+    if is_zlib or (coding in ("gzip", "x-gzip") and head.startswith(_GZIP_START)):
+        budget = _Budget(limits)
+        return budget.spent(inflated(budget.packed_counted(pieces), ZLIB if is_zlib else GZIP))
+    if coding in ("", "identity", "gzip", "x-gzip") or _may_be_plain(head):
         return pieces
-    budget = _Budget(limits)
-    return budget.spent(_inflated(budget.packed_counted(pieces)))
+    raise BrokenFile(f"content encoding {coding[:40]!r} is not known; send it as gzip or as it is")
+
+
+def _may_be_plain(head: bytes) -> bool:
+    """Whether it is text, or an archive by itself."""
+    if head.startswith((*_ZIP_STARTS, _GZIP_START, *_UTF16_STARTS)):
+        return True
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return "\0" not in text
 
 
 def spooled(pieces: Iterable[bytes], file: BinaryIO, limits: Limits) -> Iterator[BinaryIO | None]:

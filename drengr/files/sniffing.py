@@ -4,6 +4,7 @@ import re
 
 from drengr.events.jsontext import read_json
 from drengr.files.broken import BrokenFile
+from drengr.files.foreign import foreign
 from drengr.files.json_values import split_rows
 
 HEAD_BYTES = 64 * 1024  # of a file, that are looked at
@@ -25,6 +26,8 @@ def kind_of(head: bytes, hint: str) -> str:
     hint    file name or media type
     Raises  BrokenFile when it is none of them
     """
+    if cause := foreign(head):
+        raise BrokenFile(cause)
     text = head.replace(b"\x1e", b" ").lstrip(b" \t\r\n,")
     if text[:1] == b"<":
         raise BrokenFile("it is a web page (HTML or XML), most likely an error page: ask the vendor for the file again")

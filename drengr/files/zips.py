@@ -13,6 +13,7 @@ from drengr.files.zip_headers import FILE_MARK, UNKNOWN_CRC, members_found
 
 _LOCAL_HEADER = struct.Struct("<4s22xHH")  # mark, lengths of the name and of the extra field that follow
 _LITTER = ("thumbs.db", "desktop.ini")
+_WORKBOOKS = ("xl/workbook.xml", "xl/workbook.bin", "META-INF/manifest.xml")
 _ZIP_ENTRY_BYTES = 512  # of the zip's directory, per file: what names and times really take, and some room
 
 
@@ -38,6 +39,8 @@ def zip_members(file: BinaryIO, limits: Limits) -> tuple[list[zipfile.ZipInfo], 
     if problem:
         found = members_found(file, size, limits.zip_members)
         listed = found if len(found) >= len(listed) else listed
+    if any(member.filename in _WORKBOOKS for member in listed):
+        raise BrokenFile("it is a workbook of Excel or OpenOffice: save it as CSV (UTF-8) and send that")
     members = [member for member in listed if not member.filename.endswith("/")]
     if len(members) > limits.zip_members:
         raise _too_many(limits)

@@ -38,7 +38,7 @@ def guess_cause(rows: Sequence[object], context: Context) -> str | None:
     objects = [row for row in rows[:SAMPLE] if isinstance(row, dict)]
     if not objects:
         return _packed(rows[:SAMPLE], context)
-    looks = (_other_source, _other_unit, _page, _error_answer, _renamed, _missing_fields)
+    looks = (_nothing, _cells, _other_source, _other_unit, _page, _error_answer, _renamed, _missing_fields)
     return next((cause for look in looks if (cause := look(objects, context))), None)
 
 
@@ -68,6 +68,26 @@ def _packed(rows: Sequence[object], context: Context) -> str | None:
     texts = [decoded(row) for row in rows if isinstance(row, str)]
     if texts and (source := _source_of(texts, context)):
         return f"the rows are JSON text inside JSON{_named(source, context)}: send what jq -c 'fromjson' FILE prints"
+    return None
+
+
+# Objects that are no rows ---------------------------------------------------------------------------------------------
+
+
+def _nothing(rows: list[Row], context: Context) -> str | None:
+    return None if any(rows) else "there is nothing but empty objects, `{}`"
+
+
+def _cells(rows: list[Row], context: Context) -> str | None:
+    """{"f":[{"v":"page_view"},…]}, by itself or in the array `rows` of an answer."""
+    found = rows[0].get("rows")
+    row = found[0] if isinstance(found, list) and found else rows[0]
+    cells = row.get("f") if isinstance(row, dict) and len(row) == 1 else None
+    if isinstance(cells, list) and cells and all(isinstance(cell, dict) and cell.keys() == {"v"} for cell in cells):
+        return (
+            "the rows are cells without names, as BigQuery's REST API answers: send what"
+            " bq query --format=json prints, or an export of the table as JSON"
+        )
     return None
 
 

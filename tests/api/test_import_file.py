@@ -7,6 +7,7 @@ import json
 import os
 import time
 import zipfile
+import zlib
 
 import pytest
 
@@ -72,9 +73,22 @@ def test_the_transfer_itself_may_be_packed(client, tenant):
     packed = {"Content-Encoding": "gzip", "Content-Type": "application/x-ndjson"}
     assert counts(send(client, tenant, gzip.compress(EXPORT), headers=packed)) == (300, 0, 0, 1)
     assert counts(send(client, tenant, gzip.compress(gzip.compress(EXPORT)), headers=packed)) == (0, 0, 300, 1)
-    assert counts(send(client, tenant, EXPORT, headers=packed)) == (0, 0, 300, 1)  # a proxy unpacked it
-    refused = send(client, tenant, EXPORT, headers={"Content-Encoding": "br"})
-    assert (refused.status_code, "br" in refused.json["error"]) == (400, True)
+    deflated = zlib.compress(EXPORT)
+    assert counts(send(client, tenant, deflated, headers={"Content-Encoding": "deflate"})) == (0, 0, 300, 1)
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "utf-8", "UTF-8, gzip"])
+@pytest.mark.parametrize("pack", [bytes, gzip.compress, lambda data: zipped({"a.json": data})])
+def test_a_coding_that_is_not_true_is_not_believed(client, tenant, coding, pack):
+    """A proxy unpacked the body and kept the header; a script wrote the text's encoding."""
+    answer = send(client, tenant, pack(EXPORT), headers={"Content-Encoding": coding})
+    assert counts(answer) == (300, 0, 0, 1)
+
+
+@pytest.mark.parametrize("body", [b"\x1b\x2f\x0a\0\xe4\x4d\xb6\xc3" * 20, b"\x28\xb5\x2f\xfd" + bytes(40)])
+def test_a_coding_that_is_not_known_is_named(client, tenant, body):
+    refused = send(client, tenant, body, headers={"Content-Encoding": "br"})
+    assert (refused.status_code, "'br' is not known; send it as gzip" in refused.json["error"]) == (400, True)
 
 
 def test_positions_count_rows_over_the_whole_upload_without_blank_lines(client, tenant):

@@ -80,7 +80,7 @@ def _insert(connection: sqlite3.Connection, events: Iterator[tuple]) -> Counter:
         connection.execute("BEGIN")
         connection.executemany(_PLAIN_INSERT, batch)
         connection.execute("COMMIT")
-        hours.update((row[2], row[6] // HOUR_MS) for row in batch)
+        hours.update((row[2], row[5] // HOUR_MS) for row in batch)
     return hours
 
 
@@ -105,13 +105,13 @@ def _events(connection: sqlite3.Connection, project_id: int, rows: int, chance: 
             chance.randbytes(16),
             name_id,
             origin_id,
-            identities[user],
             arrived_at // 1_800_000 * 1_800_000,
             occurred_at,
             arrived_at,
             dims,
             measures,
             None,
+            identities[user],
         )
 
 

@@ -26,6 +26,7 @@ from drengr.events.event import Context
 from drengr.events.properties import SensitiveKeys
 from drengr.sources import read_batch
 from drengr.store.sqlite import SqliteStore
+from drengr.store.sqlite.people.identities import Identities
 from drengr.store.sqlite.write import _INSERT
 from tests.bench.client import uuid_text
 from tests.bench.measure import Report, alternating, ratio, spread
@@ -108,7 +109,9 @@ def floor(folder: str, path: str, rows: int) -> float:
     with open(path, "rb") as file:
         events = read_batch([orjson.loads(line) for line in file], context).events
     connection.execute("BEGIN IMMEDIATE")
-    connection.executemany(_INSERT, store.events.rows(project.id, events, connection, {}))
+    rows = store.events.rows(project.id, events, connection, {})
+    identities = Identities(connection, (pair for pair, _ in rows))
+    connection.executemany(_INSERT, [(*row, identities[pair]) for pair, row in rows])
     connection.execute("COMMIT")
     took = time.perf_counter() - begun
     drop(store)

@@ -69,8 +69,8 @@ def _events(connection: sqlite3.Connection, project_id: int, rows: int, chance: 
             at += int(chance.expovariate(1 / 40_000))
             dims, measures = bags[int(chance.random() * _BAGS)]
             yield (
-                project_id, chance.randbytes(16), name_id, origin_id, identity, begin, at, at + 2000, dims, measures,
-                None,
+                project_id, chance.randbytes(16), name_id, origin_id, begin, at, at + 2000, dims, measures,
+                None, identity,
             )  # fmt: skip
 
 

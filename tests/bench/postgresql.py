@@ -3,7 +3,7 @@
     python -m tests.bench.postgresql [--quick]
 
 The bare loop inserts the same events with ON CONFLICT DO NOTHING, `executemany` in a transaction a batch, with ids made
-by the database: no totals, no ledger, no order of ids. The server's files lie in the temporary folder and are flushed.
+by the database: no totals, ledger, people or order of ids. The server's files, in the temporary folder, are flushed.
 """
 
 import argparse
@@ -23,9 +23,9 @@ from tests.bench.served import Served
 from tests.cluster import Cluster
 
 _BARE = """
-INSERT INTO semantic_events (id, project_id, dedup_key, name_id, origin_id, install_id, external_id, session_id,
+INSERT INTO semantic_events (id, project_id, dedup_key, name_id, origin_id, identity_id, session_id,
   session_is_integer, occurred_at, received_at, dims, measures, properties)
-VALUES (nextval('event_ids'), 1, %s, %s, 1, %s, %s, %s, true, %s, %s, %s, %s, NULL)
+VALUES (nextval('event_ids'), 1, %s, %s, 1, %s, %s, true, %s, %s, %s, %s, NULL)
 ON CONFLICT (project_id, dedup_key) DO NOTHING
 """
 _BEGAN_MS = 1_795_190_400_000
@@ -91,7 +91,7 @@ def _batches(items: list, size: int) -> list[list]:
 
 def _row(event: Event) -> tuple:
     return (
-        dedup_key(event.event_id), int(event.event_name[5:]) + 1, event.install_id, event.external_id,
+        dedup_key(event.event_id), int(event.event_name[5:]) + 1, int(event.install_id[7:]) + 1,
         str(event.session_id), event.occurred_at, event.received_at, event.dims, event.measures,
     )  # fmt: skip
 

@@ -167,7 +167,7 @@ def test_separator_and_line_end_are_told_by_the_header(separator, end):
 
 
 def test_what_stands_for_nothing_is_absent():
-    words = ["\\N", "NULL", "null", "None", "nan"]
+    words = ["\\N", "NULL", "null", "None", "nan", "NaN", "Null", "NA", "N/A", "<NA>", "NaT", "(null)", "undefined"]
     lines = [f"Buy,{word},{word},{word}\n" for word in words]
     text = "event_type,user_id,event_time,event_properties.a\n" + "".join(lines)
     good, skipped, _ = read(text.encode(), "text/csv")

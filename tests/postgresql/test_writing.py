@@ -114,3 +114,24 @@ def _open_connections(cluster, url: str) -> int:
     database = url.rpartition("/")[2]
     ours = f"datname = '{database}' AND application_name = 'drengr'"
     return cluster.execute("postgres", f"SELECT count(*) FROM pg_stat_activity WHERE {ours}")[0][0]
+
+
+def test_after_an_earlier_state_was_put_back_no_event_lies_under_another_name_or_person(cluster, url, open_another):
+    """As pg_restore does it under a running service: a number that was given out means something else now."""
+    name = url.rpartition("/")[2]
+    first = open_another()
+    first.make_project("shop")
+    first.close()
+    cluster.execute("postgres", f"CREATE DATABASE {name}_saved TEMPLATE {name}")
+    running = open_another()
+    lost = event(event_name="lost", source="generic", install_id="lost", external_id=None)
+    assert running.add(1, [lost]) == Added(1, 0)
+    cluster.execute("postgres", f"DROP DATABASE {name} WITH (FORCE)")
+    cluster.execute("postgres", f"CREATE DATABASE {name} TEMPLATE {name}_saved")
+    other = event(event_name="other", source="ga4", install_id="other", external_id=None)
+    assert open_another().add(1, [other]) == Added(1, 0)
+    assert running.add(1, [lost, other]) == Added(2, 0)
+    rows = running.database.read("SELECT event_name, source, install_id, person FROM events_and_people ORDER BY id")
+    assert rows == [("other", "ga4", "other", "other"), ("lost", "generic", "lost", "lost"),
+                    ("other", "ga4", "other", "other")]  # fmt: skip
+    assert running.wrong_totals() == [] and running.faults() == []

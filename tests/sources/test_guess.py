@@ -123,6 +123,12 @@ CAUSES = {
         "amplitude", [{"<!DOCTYPE html>": "<html>"}],
         "it is a web page, most likely the vendor's error page: ask the vendor for the file again",
     ),
+    "an empty object": ("posthog", [{}], "there is nothing but empty objects, `{}`"),
+    "cells without names": (
+        "ga4", [{"f": [{"v": "page_view"}, {"v": None}]}],
+        "the rows are cells without names, as BigQuery's REST API answers: send what bq query --format=json prints, or"
+        " an export of the table as JSON",
+    ),
     # Mappings
     "a mapping that names no field": (
         "generic", [{"typ": "a", "when": {"at": 1}}],
@@ -148,6 +154,10 @@ CAUSES = {
 }  # fmt: skip
 
 
+CELLS = CAUSES["cells without names"]
+CAUSES["an answer with cells without names"] = ("ga4", [{"kind": "x", "rows": CELLS[1]}], CELLS[2])
+
+
 @pytest.mark.parametrize(("source", "rows", "cause"), CAUSES.values(), ids=CAUSES)
 def test_the_cause_is_named_with_what_to_do(source, rows, cause):
     assert guess(source, *rows) == cause
@@ -160,8 +170,8 @@ def test_a_mapping_with_a_typo_is_told_with_the_fields_there_are():
 
 @pytest.mark.parametrize(
     "rows",
-    [[], [Unreadable("not readable as JSON")] * 3, [1, None], [{}], [AMPLITUDE | {"event_time": "x"}], [[1]], ["x"]],
-    ids=["none", "unreadable", "no objects", "an empty object", "a bad time", "an array of numbers", "text"],
+    [[], [Unreadable("not readable as JSON")] * 3, [1, None], [AMPLITUDE | {"event_time": "x"}], [[1]], ["x"]],
+    ids=["none", "unreadable", "no objects", "a bad time", "an array of numbers", "text"],
 )
 def test_nothing_is_said_where_nothing_is_known(rows):
     assert guess("amplitude", *rows) is None

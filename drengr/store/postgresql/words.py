@@ -1,6 +1,10 @@
-"""Words that repeat in every event: names by project, and the origins of events, made where they are new."""
+"""Words that repeat in every event, names by project and the origins of events: found, or made where they are new.
 
-from collections.abc import Callable
+Nothing is remembered from one transaction to the next: a number would mean another word, or none, once somebody put
+an earlier state of the database back. To ask costs one statement a group of requests.
+"""
+
+from collections.abc import Iterable
 from typing import Any
 
 from drengr.store.postgresql import arrays
@@ -9,41 +13,46 @@ from drengr.store.postgresql.connections import Connection
 Word = tuple[Any, ...]  # of a name (project_id, name), of an origin (source, app_package)
 Codes = dict[Word, int]
 
-_NAMES = """
+_FIND = """
+SELECT NULL, n.project_id, n.name, n.id FROM unnest(?::bigint[], ?::text[]) AS asked (project_id, name)
+JOIN event_names AS n USING (project_id, name)
+UNION ALL
+SELECT o.source, NULL, o.app_package, o.id FROM unnest(?::text[], ?::text[]) AS asked (source, app_package)
+JOIN origins AS o ON o.source = asked.source AND o.app_package IS NOT DISTINCT FROM asked.app_package
+"""
+_MAKE_NAMES = """
 INSERT INTO event_names (project_id, name) SELECT * FROM unnest(?::bigint[], ?::text[])
 ON CONFLICT (project_id, name) DO NOTHING
 """
-_NAME_CODES = """
-SELECT n.project_id, n.name, n.id FROM event_names AS n
-JOIN unnest(?::bigint[], ?::text[]) AS asked (project_id, name) USING (project_id, name)
-"""
-_ORIGINS = """
+_MAKE_ORIGINS = """
 INSERT INTO origins (source, app_package) SELECT * FROM unnest(?::text[], ?::text[])
 ON CONFLICT (source, coalesce(app_package, ''), (app_package IS NULL)) DO NOTHING
 """
-_ORIGIN_CODES = """
-SELECT o.source, o.app_package, o.id FROM origins AS o
-JOIN unnest(?::text[], ?::text[]) AS asked (source, app_package)
-  ON o.source = asked.source AND o.app_package IS NOT DISTINCT FROM asked.app_package
-"""
 
 
-def codes(connection: Connection, missing: set[tuple[Any, ...]]) -> Codes:
-    """The codes of these names and origins, made where they are new."""
-    names = sorted(key for key in missing if isinstance(key[0], int))
-    origins = sorted((key for key in missing if isinstance(key[0], str)), key=lambda key: (key[0], key[1] or ""))
-    found: Codes = {}
-    if names:
-        found |= _made(connection, names, arrays.numbers, _NAMES, _NAME_CODES)
-    if origins:
-        found |= _made(connection, origins, arrays.texts, _ORIGINS, _ORIGIN_CODES)
+def codes(connection: Connection, words: Iterable[Word]) -> Codes:
+    """The number of each word. New ones are made in one order, so that writers wait in no circle."""
+    wanted = set(words)
+    found = _found(connection, wanted)
+    if missing := wanted - found.keys():
+        names, origins = _columns(missing)
+        connection.execute(_MAKE_NAMES, names)
+        connection.execute(_MAKE_ORIGINS, origins)
+        found |= _found(connection, missing)  # by another statement, which sees what others made meanwhile
     return found
 
 
-def _made(
-    connection: Connection, keys: list[tuple[Any, ...]], first: Callable[[Any], str], make: str, find: str
-) -> Codes:
-    owners, words = zip(*keys, strict=True)
-    columns = first(owners), arrays.texts(words)
-    connection.execute(make, columns)
-    return {tuple(row[:2]): row[2] for row in connection.execute(find, columns).fetchall()}
+def _found(connection: Connection, words: set[Word]) -> Codes:
+    names, origins = _columns(words)
+    rows = connection.execute(_FIND, (*names, *origins)).fetchall()
+    return {(project_id if source is None else source, text): number for source, project_id, text, number in rows}
+
+
+def _columns(words: set[Word]) -> tuple[tuple[str, str], tuple[str, str]]:
+    """The columns of names and of origins, each in the order of their keys."""
+    names = sorted(word for word in words if isinstance(word[0], int))
+    origins = sorted((word for word in words if isinstance(word[0], str)), key=lambda word: (word[0], word[1] or ""))
+    return (
+        (arrays.numbers(project_id for project_id, _ in names), arrays.texts(name for _, name in names)),
+        (arrays.texts(source for source, _ in origins), arrays.texts(package for _, package in origins)),
+    )

@@ -6,7 +6,7 @@ origins, new persons, new identities, events, hours, days, ledger, usage; each o
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import psycopg
@@ -39,7 +39,6 @@ from drengr.store.postgresql.people.identities import Identities, Pair
 from drengr.store.postgresql.totals import COUNTED
 from drengr.store.results import Account, Added
 
-_MOST_REMEMBERED = 50_000  # names and origins: a client that invents names must not fill the memory
 _LEADERS = 3  # transactions of live events at once; more of them only wait for the same disk
 
 _COLUMNS = {
@@ -114,7 +113,6 @@ class EventWriter:
     def __init__(self, database: Database, leaders: int = _LEADERS) -> None:
         self._database = database
         self._live = GroupCommit(self._lead, leaders)
-        self._codes: words.Codes = {}
         self.observe: Callable[[float], None] = lambda seconds: None
 
     def add(self, project_id: int, events: list[Event], account: Account | None, *, metered: bool) -> Added:
@@ -175,34 +173,23 @@ class EventWriter:
     def _stored_once(
         self, additions: list[Addition] | Callable[[], list[Addition]], deadline: float, slow: bool
     ) -> list[Added]:
-        learned: words.Codes = {}
         try:
             with self._database.writing(deadline, slow=slow) as connection:
                 begun = time.perf_counter()
                 members = additions if isinstance(additions, list) else additions()
-                results, transaction, row = self._put(connection, members, learned)
+                results, transaction, row = self._put(connection, members)
                 commit(connection, transaction, row)
                 self.observe(time.perf_counter() - begun)
         except LostCommit as lost:
             self._database.find_out(lost, deadline + ASK_AGAIN_S)
-        if len(self._codes) > _MOST_REMEMBERED:
-            self._codes.clear()
-        self._codes.update(learned)  # only now: had it been undone, the new codes would mean nothing
         return results
 
-    def _put(
-        self, connection: Connection, additions: list[Addition], learned: words.Codes
-    ) -> tuple[list[Added], str, EventRow | None]:
+    def _put(self, connection: Connection, additions: list[Addition]) -> tuple[list[Added], str, EventRow | None]:
         """(what became of each, the number of the transaction, an event that it inserted)."""
         known = floors.Floors(connection)
         for addition in additions:
             addition.look_up(known)
-        codes = self._codes | learned if learned else self._codes
-        missing = {key for addition in additions for key in _words(addition) if key not in codes}
-        if missing:
-            learned.update(words.codes(connection, missing))
-            codes = self._codes | learned
-        ids, row = _insert(connection, [(a.project_id, event) for a in additions for event in a.taken], codes)
+        ids, row = _insert(connection, [(a.project_id, event) for a in additions for event in a.taken])
         entries, usage, results, first = Entries(), Counter[tuple[int, int]](), [], 1
         for addition in additions:
             new = [(ids[place], event) for place, event in enumerate(addition.taken, first) if place in ids]
@@ -219,20 +206,13 @@ class EventWriter:
         return results, transaction, row
 
 
-def _words(addition: Addition) -> Iterable[words.Word]:
-    for event in addition.taken:
-        yield addition.project_id, event.event_name
-        yield event.source, event.app_package
-
-
-def _insert(
-    connection: Connection, events: list[tuple[int, Event]], codes: words.Codes
-) -> tuple[dict[int, int], EventRow | None]:
+def _insert(connection: Connection, events: list[tuple[int, Event]]) -> tuple[dict[int, int], EventRow | None]:
     """(place → id of the events that were not here yet, places counted from 1; one of them); they are inserted and
     counted.
     """
     if not events:
         return {}, None
+    codes = words.codes(connection, (word for row in events for word in _words(*row)))
     identities = Identities(connection, (_pair(*row) for row in events))
     rows = [
         (
@@ -259,6 +239,10 @@ def _insert(
     ids = dict(connection.execute(_INSERT, (len(rows), arrays.numbers(places), *written, slot, slot)).fetchall())
     identities.drop_unused(identities.numbers[_pair(*events[place - 1])] for place in ids)
     return ids, next(((*_key(row), ids[row[-1]]) for row in rows if row[-1] in ids), None)
+
+
+def _words(project_id: int, event: Event) -> tuple[words.Word, words.Word]:
+    return (project_id, event.event_name), (event.source, event.app_package)
 
 
 def _pair(project_id: int, event: Event) -> Pair:

@@ -1,6 +1,7 @@
 """Ids as the file keeps them: UUIDs and sha256 sums as bytes, half the size of their text (see schema.sql)."""
 
 import re
+from typing import overload
 
 from drengr.admin.words import is_uuid
 
@@ -36,6 +37,10 @@ def plain_id(value: str | bytes | None) -> str | None:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
+@overload
+def folded_id(value: str | bytes) -> str | bytes: ...
+@overload
+def folded_id(value: None) -> None: ...
 def folded_id(value: str | bytes | None) -> str | bytes | None:
     """The packed id by which people are told apart: the spellings of one canonical UUID are one id (contract 8).
 

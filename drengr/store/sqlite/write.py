@@ -18,19 +18,19 @@ from drengr.store.sqlite.group_commit import GroupCommit
 from drengr.store.sqlite.history import new_number
 from drengr.store.sqlite.packing import packed_event_id, packed_id
 from drengr.store.sqlite.people import day_sets
-from drengr.store.sqlite.people.identities import Identities
+from drengr.store.sqlite.people.identities import Identities, Pair
 from drengr.store.sqlite.people.stored import note_stored
 
 _MOST_REMEMBERED = 50_000  # names and origins: a client that invents names must not fill the memory
 
 _INSERT = """
-INSERT INTO semantic_events (project_id, event_id, name_id, origin_id, identity_id, session_id,
-                             occurred_at, received_at, dims, measures, properties)
+INSERT INTO semantic_events (project_id, event_id, name_id, origin_id, session_id, occurred_at, received_at, dims,
+                             measures, properties, identity_id)
 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 ON CONFLICT (project_id, event_id) WHERE event_id IS NOT NULL DO NOTHING
 """
 _LAST_ID = "SELECT ifnull(max(id), 0) FROM semantic_events"
-_STORED_AFTER = "SELECT project_id, name_id, occurred_at, identity_id, id FROM semantic_events WHERE id > ? ORDER BY id"
+_STORED_AFTER = "SELECT id, identity_id, project_id, name_id, occurred_at FROM semantic_events WHERE id > ? ORDER BY id"
 _NEW = """
 SELECT e.id, e.received_at, o.source FROM semantic_events AS e JOIN origins AS o ON o.id = e.origin_id
 WHERE e.id >= ? AND e.id < ?
@@ -49,12 +49,10 @@ ON CONFLICT (project_id, day) DO UPDATE SET events = events + excluded.events
 """
 
 
-_PAIR = 4  # where a row has its ids, or the number of their identity
-
 _R = TypeVar("_R")
 Word = tuple[object, ...]  # (project_id, name) or (source, app_package)
 Codes = dict[Word, int]
-Row = tuple[Any, ...]  # as _INSERT wants it, but a pair of ids in the place of the identity's number
+Row = tuple[Pair, tuple[Any, ...]]  # the event's ids; all that _INSERT wants but the number of their identity
 Alongside = Callable[[sqlite3.Connection, Added], object]
 
 
@@ -238,20 +236,34 @@ class _Addition:
         return self.project_id, self.events[0].received_at // DAY_MS
 
 
+class _Pairs(dict[tuple[str | None, str | None], Pair]):
+    """(install_id, external_id) as they are stored; most events share them with others of their request."""
+
+    def __init__(self, project_id: int) -> None:
+        self._project_id = project_id
+
+    def __missing__(self, ids: tuple[str | None, str | None]) -> Pair:
+        pair = self[ids] = (self._project_id, packed_id(ids[0]), packed_id(ids[1]))
+        return pair
+
+
 def _rows(project_id: int, events: list[Event], codes: Codes) -> list[Row]:
+    pairs = _Pairs(project_id)
     return [
         (
-            project_id,
-            packed_event_id(event.event_id),
-            codes[project_id, event.event_name],
-            codes[event.source, event.app_package],
-            (project_id, packed_id(event.install_id), packed_id(event.external_id)),
-            event.session_id,
-            event.occurred_at,
-            event.received_at,
-            event.dims,
-            event.measures,
-            event.properties,
+            pairs[event.install_id, event.external_id],
+            (
+                project_id,
+                packed_event_id(event.event_id),
+                codes[project_id, event.event_name],
+                codes[event.source, event.app_package],
+                event.session_id,
+                event.occurred_at,
+                event.received_at,
+                event.dims,
+                event.measures,
+                event.properties,
+            ),
         )
         for event in events
     ]
@@ -262,24 +274,24 @@ def _insert(connection: sqlite3.Connection, rows: list[Row], *, all_or_none: boo
 
     all_or_none  the transaction is rolled back when there are repeats: nothing needs to be kept then
     """
-    identities = Identities(connection)
-    whole: list[Any] = [(*row[:_PAIR], identities[row[_PAIR]], *row[_PAIR + 1 :]) for row in rows]
-    before = connection.execute(_LAST_ID).fetchone()[0]
-    inserted = connection.executemany(_INSERT, whole).rowcount
-    new: list[tuple[Any, ...]]
+    identities = Identities(connection, (pair for pair, _ in rows))
+    (before,) = connection.execute(_LAST_ID).fetchone()
+    inserted = connection.executemany(_INSERT, [(*row, identities[pair]) for pair, row in rows]).rowcount
     if inserted == len(rows):
-        last_id = connection.execute("SELECT last_insert_rowid()").fetchone()[0]
-        new = [(row[0], row[2], row[6], row[_PAIR]) for row in whole]
+        (last_id,) = connection.execute("SELECT last_insert_rowid()").fetchone()
         ids = range(last_id - inserted + 1, last_id + 1)
+        new = [(row[0], row[2], row[5]) for _, row in rows]
+        numbers = [identities[pair] for pair, _ in rows]
     elif all_or_none:
         return inserted, range(0)
     else:  # a repeat takes an id too, which is nobody's
-        new = connection.execute(_STORED_AFTER, (before,)).fetchall()
-        ids = range(new[0][4], new[-1][4] + 1) if new else range(0)
-    if new:
-        _add_to_totals(connection, [row[:3] for row in new])
-    with_repeats = inserted < len(rows)
-    note_stored(connection, identities, ((row[3], row[2]) for row in new), before, with_repeats=with_repeats)
+        stored = connection.execute(_STORED_AFTER, (before,)).fetchall()
+        ids = range(stored[0][0], stored[-1][0] + 1) if stored else range(0)
+        new = [row[2:] for row in stored]
+        numbers = [row[1] for row in stored]
+    _add_to_totals(connection, new)
+    times = zip(numbers, (at for _, _, at in new), strict=True)
+    note_stored(connection, identities, times, before, with_repeats=inserted < len(rows))
     return inserted, ids
 
 

@@ -4,7 +4,7 @@ from drengr.admin.questions import PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.people.questions import FunnelQuery, NamesQuery, PeopleCountQuery, PeopleQuery, RetentionQuery, Who
 from drengr.people.results import Cohort, NameSample, NameSummary, PeopleCounted, Person
-from drengr.store.postgresql import read
+from drengr.store.postgresql import folding, read
 from drengr.store.postgresql.database import Database
 from drengr.store.postgresql.people import counts, listing, names
 from drengr.store.postgresql.people import who as who_is
@@ -61,4 +61,4 @@ class PeopleVerbs:
         return names.name_sample(self.database, project_id, event_name)
 
     def gather_people(self, today: int, seconds: float) -> bool:
-        return False  # nothing is kept by day: it is asked of the events
+        return folding.fold(self.database, today)  # of people nothing is kept by day: it is asked of the events

@@ -83,12 +83,20 @@ class PersonDays:
         self._newcomers = set(newcomers)
         self._people: Counter[tuple[int, int, int]] = Counter()  # by project, day, gap
 
+    def add_all(self, people: Mapping[tuple[int, int], Mapping[int, Part]]) -> None:
+        """As add, for every (project, person)."""
+        rows: list[tuple[int | None, ...]] = []
+        for (project_id, person_id), days in people.items():
+            if person_id in self._newcomers:
+                rows += self._first_days(project_id, person_id, days)
+            else:
+                self.add(project_id, person_id, days)
+        self._connection.executemany(_PUT, rows)
+
     def add(self, project_id: int, person_id: int, days: Mapping[int, Part]) -> None:
         """These events are the person's from now on."""
-        if person_id in self._newcomers and days:
-            self._newcomers.remove(person_id)
-            for day, previous in zip(sorted(days), (None, *sorted(days)), strict=False):
-                self._put(project_id, day, person_id, days[day], previous)
+        if person_id in self._newcomers:
+            self._connection.executemany(_PUT, self._first_days(project_id, person_id, days))
             return
         for day, part in days.items():
             key = project_id, day, person_id
@@ -132,6 +140,20 @@ class PersonDays:
             self._connection.executemany(_FEWER_PEOPLE, fewer)
             self._connection.executemany(_NOBODY, [row[1:] for row in fewer])
         self._people.clear()
+
+    def _first_days(
+        self, project_id: int, person_id: int, days: Mapping[int, Part]
+    ) -> list[tuple[int | None, ...]]:
+        """The rows of somebody who had no day before."""
+        rows: list[tuple[int | None, ...]] = []
+        previous = None
+        for day in sorted(days):
+            rows.append((project_id, day, person_id, *days[day], previous))
+            self._people[project_id, day, _gap(previous, day)] += 1
+            previous = day
+        if days:
+            self._newcomers.discard(person_id)
+        return rows
 
     def _put(self, project_id: int, day: int, person_id: int, part: Part, previous: int | None) -> None:
         self._connection.execute(_PUT, (project_id, day, person_id, *part, previous))

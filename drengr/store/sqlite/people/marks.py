@@ -4,6 +4,7 @@ import sqlite3
 from hashlib import blake2b
 
 _MARK = "INSERT INTO shared_devices (project_id, device) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_ANY = "SELECT 1 FROM shared_devices LIMIT 1"
 _IS_MARKED = "SELECT 1 FROM shared_devices WHERE project_id = ? AND device = ?"
 
 
@@ -21,10 +22,23 @@ def mark_shared(connection: sqlite3.Connection, project_id: int, device: str | b
     connection.execute(_MARK, (project_id, device_hash(hash_key(connection), device)))
 
 
-def was_shared(connection: sqlite3.Connection, project_id: int, device: str | bytes) -> bool:
-    """Whether the device ever had two users."""
-    marked = (project_id, device_hash(hash_key(connection), device))
-    return connection.execute(_IS_MARKED, marked).fetchone() is not None
+class Marks:
+    """The marks that one transaction looks for."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._key: bytes | None = None
+        self._there_are_any = True
+
+    def has(self, project_id: int, device: str | bytes) -> bool:
+        """Whether the device ever had two users."""
+        if self._key is None:
+            self._key = hash_key(self._connection)
+            self._there_are_any = self._connection.execute(_ANY).fetchone() is not None
+        if not self._there_are_any:
+            return False
+        marked = (project_id, device_hash(self._key, device))
+        return self._connection.execute(_IS_MARKED, marked).fetchone() is not None
 
 
 def hash_key(connection: sqlite3.Connection) -> bytes:

@@ -28,8 +28,7 @@ def note_stored(
         identities.person_of |= drop_unused(connection, identities.new, days, identities.unsettled)
     elif identities.unsettled:
         identities.person_of |= settle(connection, identities.unsettled, days)
-    for (project_id, person_id), parts in _by_person(identities, events).items():
-        days.add(project_id, person_id, parts)
+    days.add_all(_by_person(identities, events))
     days.write()
 
 
