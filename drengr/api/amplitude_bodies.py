@@ -13,6 +13,8 @@ from drengr.events.jsontext import read_envelope, read_json
 
 _MOST_FIELDS = 100  # of a form
 _MOST_FORM_BYTES = 2**20  # as much as a body may have
+_EVENT_FIELDS = ("event", "event[]", "events", "events[]")  # of a form; PHP writes [] behind what comes several times
+_MOST_TEXTS = 2  # JSON text inside JSON text
 
 
 class NoEvents(ValueError):
@@ -33,9 +35,10 @@ def posted(body: bytes) -> Posted:
         return _posted_json(body)
     form = _form(body)
     if "e" in form or "client" in form:  # checksum=…&client=KEY&e=[…]&upload_time=…&v=2, as amplitude-js 8 sends it
-        return Posted(form.get("client"), _json_or_none(form.get("e", "")), True)
-    if "event" in form or "api_key" in form:  # api_key=KEY&event={…}, as PHP, C# and snippets for HTTP API v1 do
-        return Posted(form.get("api_key"), _as_rows(form.get("event")), False)
+        return Posted(_first(form, "client"), _json_or_none(_first(form, "e") or ""), True)
+    events = [text for name in _EVENT_FIELDS for text in form.get(name, [])]
+    if events or "api_key" in form:  # api_key=KEY&event={…}, as PHP, C# and snippets for HTTP API v1 do
+        return Posted(_first(form, "api_key"), _rows_of_all(events), False)
     raise NoEvents
 
 
@@ -43,7 +46,7 @@ def identifications(body: bytes) -> Posted:
     """Key and rows of a body that says what somebody, or a group, is like. Raises NoEvents."""
     if not is_json(body):
         form = _form(body)
-        return Posted(form.get("api_key"), _as_rows(form.get("identification")), False)
+        return Posted(_first(form, "api_key"), _rows_of_all(form.get("identification", [])), False)
     try:
         envelope = read_envelope(body)
     except ValueError:
@@ -65,11 +68,30 @@ def _posted_json(body: bytes) -> Posted:
     return Posted(envelope.get("api_key"), envelope.get("events"), False)
 
 
+def _rows_of_all(events: list[str]) -> object:
+    """The rows of all fields of a form; None when none of them is an event or an array."""
+    rows: list[object] = []
+    is_none = True
+    for event in events:
+        some = _as_rows(event)
+        is_none = is_none and not isinstance(some, list)
+        rows += some if isinstance(some, list) else [some]  # one that is damaged is a row that is none
+    return None if is_none else rows
+
+
 def _as_rows(event: object) -> object:
     """HTTP API v1 takes one event or an array of them, some clients write them as text inside JSON."""
-    if isinstance(event, str):
-        event = _json_or_none(event)
+    event = _without_texts(event)
+    if isinstance(event, list):
+        return [_without_texts(each) if isinstance(each, str) else each for each in event]
     return [event] if isinstance(event, dict) else event
+
+
+def _without_texts(event: object) -> object:
+    for _ in range(_MOST_TEXTS):
+        if isinstance(event, str):
+            event = _json_or_none(event)
+    return event
 
 
 def _json_or_none(text: str) -> object:
@@ -79,19 +101,22 @@ def _json_or_none(text: str) -> object:
         return None
 
 
-def _form(body: bytes) -> dict[str, str]:
+def _form(body: bytes) -> dict[str, list[str]]:
     return _multipart(body) if request.mimetype == "multipart/form-data" else _urlencoded(body)
 
 
-def _urlencoded(body: bytes) -> dict[str, str]:
+def _first(form: dict[str, list[str]], name: str) -> str | None:
+    return form.get(name, [None])[0]
+
+
+def _urlencoded(body: bytes) -> dict[str, list[str]]:
     try:
-        fields = parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        return parse_qs(body.decode("utf-8", "replace"), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
     except ValueError:
         raise NoEvents from None
-    return {name: values[0] for name, values in fields.items()}
 
 
-def _multipart(body: bytes) -> dict[str, str]:
+def _multipart(body: bytes) -> dict[str, list[str]]:
     """The fields of a form as `curl -F` posts it, those with a file name too."""
     parser = FormDataParser(
         stream_factory=lambda *_, **__: BytesIO(),  # nothing is written to a file, whatever its size
@@ -102,4 +127,5 @@ def _multipart(body: bytes) -> dict[str, str]:
         _, form, files = parser.parse(BytesIO(body), request.mimetype, len(body), request.mimetype_params)
     except RequestEntityTooLarge:
         raise NoEvents from None
-    return {name: file.read().decode("utf-8", "replace") for name, file in files.items()} | form.to_dict()
+    texts = {name: [file.read().decode("utf-8", "replace") for file in files.getlist(name)] for name in files}
+    return texts | form.to_dict(flat=False)

@@ -50,6 +50,22 @@ def test_several_events_and_bad_ones_between_them(door):
         assert sent(door.client, way, door.publishable_key, events).json["events_ingested"] == 2
 
 
+@pytest.mark.parametrize("name", ["event", "event[]", "events"])
+@pytest.mark.parametrize("typed", ["application/x-www-form-urlencoded", "text/plain"])
+def test_a_field_that_comes_several_times_loses_none(door, name, typed):
+    events = [json.dumps(amplitude_event()), json.dumps([amplitude_event()] * 2), "{broken"]
+    body = urlencode([("api_key", door.publishable_key), *((name, event) for event in events)])
+    assert door.client.post("/httpapi", data=body, content_type=typed).json["events_ingested"] == 3
+
+
+@pytest.mark.parametrize("way", ["urlencoded", "multipart", "JSON"])
+def test_text_inside_json_is_read(door, way):
+    text = json.dumps(amplitude_event())
+    for event in (json.dumps(text), [text], [text, amplitude_event()]):
+        events = len(event) if isinstance(event, list) else 1
+        assert sent(door.client, way, door.publishable_key, event).json["events_ingested"] == events
+
+
 @pytest.mark.parametrize("way", ["urlencoded", "multipart", "JSON"])
 @pytest.mark.parametrize("event", ["", "null", "5", "{", None, 5, "text"])
 def test_what_is_no_event_gets_the_same_400_as_a_bad_array(door, way, event):

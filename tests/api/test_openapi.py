@@ -21,6 +21,7 @@ from schemathesis.specs.openapi.checks import (
 from drengr.api import build_app
 from drengr.api.openapi import document
 from drengr.api.service import EXTENSION
+from tests.admin import event
 
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
@@ -39,7 +40,9 @@ def served(tmp_path_factory):
     """(the application, its project)."""
     app = build_app({"DRENGR_DATABASE": str(tmp_path_factory.mktemp("openapi") / "events.db")})
     store = app.extensions[EXTENSION].store
-    yield app, store.make_project("described")
+    made = store.make_project("described")
+    store.add(store.find_project("described").id, [event(), event(external_id=None), event(install_id="device_2")])
+    yield app, made
     store.close()
 
 

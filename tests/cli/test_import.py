@@ -19,6 +19,7 @@ from drengr.cli import main
 from drengr.cli.import_local import LocalImport
 from drengr.store import StoreError
 from tests.conftest import shared_data
+from tests.looking import read
 from tests.service import Service
 
 EXPORT = shared_data("exports", "amplitude", "synthetic_export_api.ndjson")
@@ -32,11 +33,11 @@ def lines(first: int, count: int) -> bytes:
 
 
 @pytest.fixture
-def drengr(tmp_path):
-    """drengr("import", …) → the finished command, on a database in a folder of its own."""
+def drengr(location, tmp_path):
+    """drengr("import", …) → the finished command, on a database of its own."""
 
     def run(*words: object, stdin: bytes | None = None, **env: str):
-        settings = {"DRENGR_DATABASE": str(tmp_path / "events.db"), **env}
+        settings = {"DRENGR_DATABASE": location, "DRENGR_FOLDER": str(tmp_path), **env}
         return CliRunner().invoke(main, [str(word) for word in words], input=stdin, env=settings)
 
     return run
@@ -48,20 +49,16 @@ def shop(drengr):
 
 
 @pytest.fixture
-def ask(tmp_path):
+def ask(location):
     """ask("SELECT …") → rows, as a stranger's connection sees them."""
-
-    def rows(sql: str) -> list[tuple]:
-        with closing(sqlite3.connect(tmp_path / "events.db")) as connection:
-            return connection.execute(sql).fetchall()
-
-    return rows
+    return lambda sql: read(location, sql)
 
 
 def total(done) -> str:
     return next(line for line in done.stdout.splitlines() if line.startswith("Total:"))
 
 
+@pytest.mark.both_stores
 def test_a_file_is_imported_and_a_second_time_is_all_repeats(drengr, shop, ask):
     done = drengr("import", EXPORT, "--source", "amplitude", "--app-package", "com.x")
     assert (done.exit_code, total(done)) == (
@@ -73,6 +70,7 @@ def test_a_file_is_imported_and_a_second_time_is_all_repeats(drengr, shop, ask):
     assert ask("SELECT count(*) FROM import_progress") == [(0,)]
 
 
+@pytest.mark.both_stores
 def test_skipped_rows_are_told_with_file_and_line_and_matter_only_when_strict(drengr, shop):
     done = drengr("import", DIRTY, "--source", "mixpanel")
     assert done.exit_code == 0
@@ -81,6 +79,7 @@ def test_skipped_rows_are_told_with_file_and_line_and_matter_only_when_strict(dr
     assert drengr("import", DIRTY, "--source", "mixpanel", "--strict").exit_code == 1
 
 
+@pytest.mark.both_stores
 def test_a_directory_of_archives_is_summed_up(drengr, shop, tmp_path):
     folder = tmp_path / "exports" / "deep"
     folder.mkdir(parents=True)
@@ -98,6 +97,7 @@ def test_a_directory_of_archives_is_summed_up(drengr, shop, tmp_path):
     assert "1 files that end in none of" in done.stderr
 
 
+@pytest.mark.both_stores
 def test_standard_input_may_be_anything_a_file_may_be(drengr, shop, tmp_path):
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr("a.json", lines(0, 10))
@@ -106,6 +106,7 @@ def test_standard_input_may_be_anything_a_file_may_be(drengr, shop, tmp_path):
         assert (done.exit_code, f"{imported} imported" in total(done)) == (0, True)
 
 
+@pytest.mark.both_stores
 def test_a_mapping_is_given_as_json_or_as_a_file(drengr, shop, tmp_path):
     mapping = shared_data("exports", "generic", "sim_aws_clickstream.mapping.json")
     rows = shared_data("exports", "generic", "sim_aws_clickstream.ndjson")
@@ -162,6 +163,7 @@ def test_a_bad_setting_is_wrong_usage(drengr, shop):
     assert drengr("import", EXPORT, "--source", "amplitude", DRENGR_MAX_RATIO="x").exit_code == 2
 
 
+@pytest.mark.both_stores
 def test_a_broken_file_is_exit_code_4_and_the_others_are_imported(drengr, shop, tmp_path):
     broken = tmp_path / "broken.json.gz"
     broken.write_bytes(gzip.compress(lines(0, 3000))[:-8])
@@ -171,6 +173,7 @@ def test_a_broken_file_is_exit_code_4_and_the_others_are_imported(drengr, shop, 
     assert total(done) == "Total: 2 data files, 3,300 rows = 3,300 imported + 0 duplicates + 0 skipped."
 
 
+@pytest.mark.both_stores
 def test_a_file_of_another_source_is_named_every_time(drengr, shop, ask):
     for _ in range(2):
         done = drengr("import", DIRTY, "--source", "posthog")
@@ -178,6 +181,7 @@ def test_a_file_of_another_source_is_named_every_time(drengr, shop, ask):
     assert ask("SELECT count(*) FROM events") == [(0,)]
 
 
+@pytest.mark.both_stores
 def test_a_changed_file_is_read_from_its_beginning(drengr, shop, tmp_path, monkeypatch):
     file, other = tmp_path / "a.ndjson", tmp_path / "b.ndjson"
     file.write_bytes(lines(0, 10) + b"[")
