@@ -133,8 +133,9 @@ def test_one_row_that_cannot_be_stored_takes_back_all_of_its_write(add, rows, re
     assert rows()[0]["event_name"] == "never seen"
 
 
-def test_names_past_what_is_remembered_are_found_in_the_file(add, read, monkeypatch, backend):
-    monkeypatch.setattr(f"drengr.store.{backend}.write._MOST_REMEMBERED", 2)
+@pytest.mark.sqlite  # PostgreSQL's writers remember none
+def test_names_past_what_is_remembered_are_found_in_the_file(add, read, monkeypatch):
+    monkeypatch.setattr("drengr.store.sqlite.write._MOST_REMEMBERED", 2)
     for _ in range(2):
         for number in range(6):
             add(event(event_name=f"n{number}"))
