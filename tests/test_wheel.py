@@ -46,11 +46,13 @@ def built(tmp_path_factory) -> Path:
     return out
 
 
-def test_the_wheel_has_every_package_and_the_schema(built):
+def test_the_wheel_has_every_package_the_schema_and_what_the_page_is_made_of(built):
     with zipfile.ZipFile(next(built.glob("*.whl"))) as wheel:
         names = set(wheel.namelist())
         assert wheel.read(SCHEMA) == (ROOT / "schema.sql").read_bytes()
-    assert {str(path.relative_to(ROOT)) for path in ROOT.joinpath("drengr").rglob("*.py")} <= names
+    package = ROOT / "drengr"
+    wanted = [*package.rglob("*.py"), *package.glob("page/templates/*"), *package.glob("page/static/*")]
+    assert {str(path.relative_to(ROOT)) for path in wanted} <= names
 
 
 def test_a_wheel_outside_a_virtual_environment_makes_a_database(built, tmp_path):
