@@ -132,6 +132,10 @@ def _clock(store: Store) -> Finding:
     if newest > now_ms() + 1000:
         return Finding("clock", "warn", f"The newest event was received at {iso_text(newest)}, which is yet to come.",
                        "Set the clock (NTP); events keep the time they got.")  # fmt: skip
+    stopped = [project.name for project in store.projects() if store.keeping(project.id).is_stopped]
+    if stopped:
+        return Finding("clock", "warn", f"It jumped by more than 31 days: nothing expires in {', '.join(stopped)}.",
+                       "Set the clock (NTP), then say `drengr project keep` again.")  # fmt: skip
     return Finding("clock", "ok", "No event is from the future.")
 
 
@@ -158,6 +162,16 @@ def _backup(store: Store) -> Finding:
                    "Make one every night." if status == "warn" else "")  # fmt: skip
 
 
+def _erasures(store: Store) -> Finding:
+    hour_ago = now_ms() - 3_600_000
+    left = [removal for removal in store.under_way() if max(removal.worked_at, removal.began_at) < hour_ago]
+    if left:
+        return Finding("erasures", "warn", f"{len(left)} removals of events have not gone on for an hour,"
+                       f" the oldest since {iso_text(left[0].began_at)}.",
+                       "Start the service, which goes on with them; its log says what stops it.")  # fmt: skip
+    return Finding("erasures", "ok", "No removal of events waits.")
+
+
 def _filesystem(store: Store) -> Finding:
     kind = store.condition().network_share
     if kind:
@@ -171,9 +185,10 @@ def _versions(_: Store) -> Finding:
 
 
 _CHECKS = (
-    _rights, _disk, _wal, _integrity, _totals, _clock, _versions, _secret_key, _backup, _filesystem,
+    _rights, _disk, _wal, _integrity, _totals, _clock, _versions, _secret_key, _backup, _erasures,
+    _filesystem,
 )  # fmt: skip
-_QUICK = (_rights, _disk, _wal, _clock, _secret_key, _backup, _filesystem, _versions)
+_QUICK = (_rights, _disk, _wal, _clock, _secret_key, _backup, _erasures, _filesystem, _versions)
 
 
 def keys_file(config: Config) -> Finding:

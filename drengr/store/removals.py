@@ -42,7 +42,7 @@ class UnderWay(NamedTuple):
     project: str
     why: str  # erased | undone | deleted
     began_at: int  # epoch ms
-    worked_at: int  # epoch ms, of the last slice; 0: nobody has begun
+    worked_at: int  # epoch ms, about when somebody worked on it last; 0: nobody has begun
     events: int  # gone so far
 
 

@@ -124,10 +124,10 @@ class Remover:
                 break
             self._take(removal, ids, behind)
             if time.monotonic() > deadline:
-                self._changes(_WORKED, 0, 0, removal.id)
+                self._changes(_WORKED, now_ms() - _LEFT_MS, 0, removal.id)
                 return False
         if now_ms() < removal.began_at + self._parts.settles_ms or not self._parts.clean():
-            self._changes(_WORKED, 0, 0, removal.id)
+            self._changes(_WORKED, now_ms() - _LEFT_MS, 0, removal.id)
             return False
         self._parts.write(lambda connection: _end(connection, removal.id), 1)
         self._from.pop(removal.id, None)

@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from drengr import checks
 from drengr.cli import main
+from drengr.people.questions import Who
 from drengr.store import Problem
 from drengr.store.clock import now_ms
 from tests.admin import event
@@ -164,3 +165,20 @@ def test_a_file_of_another_program_is_a_failure(tmp_path):
     connection.close()
     result = CliRunner(env={"DRENGR_DATABASE": str(tmp_path / "other.db")}).invoke(main, ["doctor", "--json"])
     assert result.exit_code == 2
+
+
+def test_an_erasure_that_stands_still_is_a_warning(ask, store, tenant):
+    store.add(tenant.project.id, [event(event_id=str(n)) for n in range(50)])
+    store.erase(tenant.project.id, Who("user", "user_1"), "command", patience_s=0)
+    assert ask()[1]["erasures"]["status"] == "ok"
+    store.commits.run(lambda c: c.execute("UPDATE removals SET began_at = began_at - 4000000, worked_at = 0"))
+    found = ask()[1]["erasures"]
+    assert found["status"] == "warn" and "Start the service" in found["advice"]
+
+
+def test_a_clock_that_jumped_is_a_warning_while_nothing_expires(ask, store, tenant):
+    store.keep(tenant.project.id, 100)
+    store.commits.run(lambda c: c.execute("UPDATE floors SET is_stopped = 1"))
+    assert ask()[1]["clock"]["status"] == "warn"
+    store.keep(tenant.project.id, 100)
+    assert ask()[1]["clock"]["status"] == "ok"
