@@ -3,7 +3,7 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from typing import TYPE_CHECKING, Protocol
 
 from drengr.admin.exports import ExportQuery
@@ -236,6 +236,11 @@ class Store(PeopleStore, RemovalStore, Protocol):
 
     def quick_check(self, seconds: float) -> list[str] | None:
         """The database's own findings; None when they were not there in time."""
+
+    def limited(self, seconds: float) -> AbstractContextManager[None]:
+        """What this thread asks inside takes no longer than that together. Raises TooLong from the verb that is asked
+        then; funnel and retention have a limit of their own and do not belong inside.
+        """
 
     def observe_commits(self, observe: Callable[[float], None]) -> None:
         """Call this with the seconds that each transaction took."""

@@ -1,6 +1,7 @@
 """The store in PostgreSQL: any number of processes and machines write to it (contract 13)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from uuid import uuid4
 
 from drengr.admin.exports import ExportQuery
@@ -300,6 +301,9 @@ class PostgresqlStore(PeopleVerbs, RemovalVerbs):
 
     def quick_check(self, seconds: float) -> list[str] | None:
         return []  # PostgreSQL checks its pages itself, with initdb --data-checksums
+
+    def limited(self, seconds: float) -> AbstractContextManager[None]:
+        return self.database.limited(seconds)
 
     def observe_commits(self, observe: Callable[[float], None]) -> None:
         self.events.observe = observe

@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 
 from drengr.admin.exports import ExportQuery
 from drengr.admin.questions import CountQuery, PageQuery
@@ -45,6 +45,7 @@ from drengr.store.sqlite import (
     history,
     ledger,
     migrate,
+    patience,
     place,
     quota,
     read,
@@ -280,6 +281,9 @@ class SqliteStore(PeopleVerbs, RemovalVerbs):
     @verb
     def quick_check(self, seconds: float) -> list[str] | None:
         return condition.quick_check(self.database, seconds)
+
+    def limited(self, seconds: float) -> AbstractContextManager[None]:
+        return patience.limited(self.database.reading_connection(), seconds)
 
     def observe_commits(self, observe: Callable[[float], None]) -> None:
         self.commits.observe = observe
