@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from drengr.people.questions import Who
-from drengr.people.questions import Who
 from drengr.store import DatabaseError, StoreError, UnknownProject, back_up, restore
 from drengr.store.results import Progress, Restored
 from drengr.store.sqlite import SqliteStore, migrate, restoring
