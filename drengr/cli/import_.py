@@ -88,19 +88,7 @@ def command(
     """
     if source == drengr.SOURCE and (url or app_package or mapping or time_zone):
         raise click.UsageError(_AS_IT_IS)
-    try:
-        config = read_config()
-        context = Context(
-            source,
-            time.time_ns() // 1_000_000,
-            config.sensitive_keys,
-            _checked_package(app_package),
-            checked_mapping(source, _mapping(mapping)),
-            checked_zone(time_zone),
-            names_dropped_keys=True,
-        )
-    except (BadSetting, BadMapping, BadZone) as error:
-        raise click.UsageError(shown(error)) from error
+    config, context = _asked(source, app_package, mapping, time_zone)
     with ExitStack() as stack:
         try:
             counted = Counted() if dry_run else None
@@ -116,6 +104,23 @@ def command(
             say(f"Stopped: {shown(error)}", err=True)
             code = EXIT_UNFINISHED
     raise SystemExit(code)
+
+
+def _asked(source: str, app_package: str | None, mapping: str | None, time_zone: str | None) -> tuple[Config, Context]:
+    """The settings, and what the words ask for. Raises click.UsageError."""
+    try:
+        config = read_config()
+        return config, Context(
+            source,
+            time.time_ns() // 1_000_000,
+            config.sensitive_keys,
+            _checked_package(app_package),
+            checked_mapping(source, _mapping(mapping)),
+            checked_zone(time_zone),
+            names_dropped_keys=True,
+        )
+    except (BadSetting, BadMapping, BadZone) as error:
+        raise click.UsageError(shown(error)) from error
 
 
 def _importer(
