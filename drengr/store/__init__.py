@@ -11,6 +11,7 @@ from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
 from drengr.store.errors import Busy, DatabaseError, StoreError, TooLong, UnknownProject, Unreachable
+from drengr.store.imports import ImportRun, ImportStore, PastImport
 from drengr.store.people import PeopleStore
 from drengr.store.removals import Keeping, RemovalStore, UnderWay
 from drengr.store.results import (
@@ -45,14 +46,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NO_PROJECT", "Access", "Account", "Added", "Arrivals", "Backup", "Busy", "Condition", "Counted", "DatabaseError",
-    "HourIds", "Keeping", "Key", "LedgerDay", "NewProject", "Problem", "Progress", "Project", "Restored", "Session",
-    "Slice", "Store", "StoreError", "TooLong", "UnderWay", "UnknownProject", "Unreachable", "Upgrade", "Wrong",
-    "WrongAccount", "WrongPeople", "WrongTotal", "back_up", "exists", "open_store", "planned_upgrade", "restore",
-    "upgrade",
+    "HourIds", "ImportRun", "Keeping", "Key", "LedgerDay", "NewProject", "PastImport", "Problem", "Progress",
+    "Project", "Restored", "Session", "Slice", "Store", "StoreError", "TooLong", "UnderWay", "UnknownProject",
+    "Unreachable", "Upgrade", "Wrong", "WrongAccount", "WrongPeople", "WrongTotal", "back_up", "exists", "open_store",
+    "planned_upgrade", "restore", "upgrade",
 ]  # fmt: skip
 
 
-class Store(PeopleStore, RemovalStore, Protocol):
+class Store(PeopleStore, RemovalStore, ImportStore, Protocol):
     """The verbs. Every one of them raises StoreError when the database cannot do it now."""
 
     # Projects and keys ------------------------------------------------------------------------------------------------
@@ -113,8 +114,12 @@ class Store(PeopleStore, RemovalStore, Protocol):
         file_key: str | None = None,
         progress: Callable[[Added], Progress] | None = None,
         account: Account | None = None,
+        run: ImportRun | None = None,
     ) -> Added:
-        """As add, with more patience; the file's progress is kept in the same transaction."""
+        """As add, with more patience; the file's progress is kept in the same transaction, and what it brought.
+
+        run  the file or upload, to be undone as a whole; None: none of it will be
+        """
 
     def history_rows(self) -> int:
         """How many rows one add_history should have now: few while others wait for their turn to write."""

@@ -48,7 +48,15 @@ SELECT e.id, e.occurred_at FROM semantic_events AS e CROSS JOIN origins AS o
 WHERE o.id = e.origin_id AND e.project_id = ? AND e.occurred_at >= ? AND e.occurred_at <= ? AND {bound}{filters}
 ORDER BY e.occurred_at LIMIT ?
 """
+_UNDOING = """
+SELECT e.id FROM import_ids AS r CROSS JOIN semantic_events AS e
+WHERE r.project_id = ? AND r.number = ? AND e.id BETWEEN r.first_id AND r.last_id
+ORDER BY r.first_id, e.id LIMIT ?
+"""
+_UNDONE = "DELETE FROM import_ids WHERE project_id = ? AND number = ? AND first_id <= ? AND last_id <= ?"
 _EVER, _NEVER = -(2**62), 2**62
+
+After = tuple[str, tuple[Any, ...]]  # a statement for when some events are gone, and its parameters
 
 
 class Removal(NamedTuple):
@@ -119,10 +127,10 @@ class Remover:
     def _finish(self, removal: Removal, deadline: float) -> bool:
         """Whether all of its events are gone, for good."""
         while True:
-            ids, behind = self._next(removal)
+            ids, after = self._next(removal)
             if not ids:
                 break
-            self._take(removal, ids, behind)
+            self._take(removal, ids, after)
             if time.monotonic() > deadline:
                 self._changes(_WORKED, 0, 0, removal.id)
                 return False
@@ -133,12 +141,16 @@ class Remover:
         self._from.pop(removal.id, None)
         return True
 
-    def _next(self, removal: Removal) -> tuple[list[int], tuple[int, ...] | None]:
-        """(some of its events; the parameters of _ERASED once they are gone)."""
+    def _next(self, removal: Removal) -> tuple[list[int], After | None]:
+        """(some of its events; what is to be done when they are gone)."""
         if removal.why == "erased":
             rows = self._parts.read(_ERASING.format(bound=self._parts.bound), (removal.id, removal.bound, self._most()))
-            behind = (removal.id, rows[-1][1], rows[-1][1], rows[-1][2]) if rows else None
-            return [row[0] for row in rows], behind
+            behind = (removal.id, rows[-1][1], rows[-1][1], rows[-1][2]) if rows else ()
+            return [row[0] for row in rows], (_ERASED, behind)
+        if removal.why == "undone":
+            key = removal.project_id, removal.condition["import"]
+            ids = [row[0] for row in self._parts.read(_UNDOING, (*key, self._most()))]
+            return ids, (_UNDONE, (*key, ids[-1], ids[-1])) if ids else None
         wanted = removal.condition
         words, values = filters(wanted)
         since = max(wanted.get("since", _EVER), self._from.get(removal.id, _EVER))
@@ -149,7 +161,7 @@ class Remover:
             self._from[removal.id] = rows[0][1]
         return [row[0] for row in rows], None
 
-    def _take(self, removal: Removal, ids: list[int], behind: tuple[int, ...] | None) -> None:
+    def _take(self, removal: Removal, ids: list[int], after: After | None) -> None:
         def take(connection: Any) -> None:
             for_ever = _for_ever(connection, ids, removal)
             floors.forbid(connection, removal.project_id, for_ever, is_erased=removal.why == "erased")
@@ -157,7 +169,8 @@ class Remover:
             connection.execute(_WORKED, (now_ms(), events, removal.id))
             if removal.why == "erased":
                 connection.execute(_ERASED_SO_FAR, (events, removal.id))
-                connection.execute(_ERASED, behind or ())
+            if after is not None:
+                connection.execute(*after)
 
         self._slice(take, len(ids))
 
@@ -251,8 +264,11 @@ def _end(connection: Statements, removal_id: int) -> None:
 def _for_ever(connection: Statements, ids: list[int], removal: Removal | None) -> list[tuple[str, int, str]]:
     """Those of the events whose repeats are refused whatever their time: (event_id, occurred_at, source).
 
-    The admin door promises each id once for ever; of an erased person, those stamped later than the erasure.
+    The admin door promises each id once for ever; of an erased person, those stamped later than the erasure. What an
+    import brought may be imported again, Drengr's own export of the admin door's events too.
     """
+    if removal is not None and removal.why == "undone":
+        return []
     places = ", ".join("?" * len(ids))
     later = removal.began_at if removal is not None and removal.why == "erased" else _NEVER
     found = connection.execute(

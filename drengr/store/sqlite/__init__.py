@@ -9,6 +9,7 @@ from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
 from drengr.store import imports, names, projects, rules, sessions
+from drengr.store.imports import ImportRun
 from drengr.store.removing import Remover
 from drengr.store.results import (
     FIRST_DAY,
@@ -56,6 +57,7 @@ from drengr.store.sqlite import (
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.erasing import SqliteParts
 from drengr.store.sqlite.group_commit import GroupCommit
+from drengr.store.sqlite.import_verbs import ImportVerbs
 from drengr.store.sqlite.people import proof
 from drengr.store.sqlite.people.verbs import PeopleVerbs
 from drengr.store.sqlite.removal_verbs import RemovalVerbs
@@ -63,7 +65,7 @@ from drengr.store.sqlite.verb import verb
 from drengr.store.sqlite.write import EventWriter
 
 
-class SqliteStore(PeopleVerbs, RemovalVerbs):
+class SqliteStore(PeopleVerbs, RemovalVerbs, ImportVerbs):
     """An open file with its one way to write. The verbs are explained at drengr.store.Store.
 
     path         of the SQLite file
@@ -144,8 +146,9 @@ class SqliteStore(PeopleVerbs, RemovalVerbs):
         file_key: str | None = None,
         progress: Callable[[Added], Progress] | None = None,
         account: Account | None = None,
+        run: ImportRun | None = None,
     ) -> Added:
-        return imports.add_history(self.events.add, project_id, events, account, file_key, progress)
+        return imports.add_history(self.events.add, project_id, events, account, file_key, progress, run)
 
     def history_rows(self) -> int:
         return self.commits.pace.rows()
