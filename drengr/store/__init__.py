@@ -61,6 +61,9 @@ class Store(PeopleStore, RemovalStore, ImportStore, Protocol):
     def make_project(self, name: str) -> NewProject:
         """A project with one key of each kind. Raises ValueError when the name is blank, too long or taken."""
 
+    def rename_project(self, project: Project, name: str) -> None:
+        """The project has this name from now on. Raises ValueError when it is blank, too long or taken."""
+
     def make_default_project(self) -> NewProject | None:
         """The project `default` when there is no project at all; None when there is one, whoever made it."""
 

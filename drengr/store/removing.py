@@ -7,6 +7,7 @@ not taken is there, and whoever comes next goes on. What is older than a project
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -55,6 +56,7 @@ ORDER BY r.first_id, e.id LIMIT ?
 """
 _UNDONE = "DELETE FROM import_ids WHERE project_id = ? AND number = ? AND first_id <= ? AND last_id <= ?"
 _EVER, _NEVER = -(2**62), 2**62
+_PROJECT = "project"  # in a condition: all of it
 
 After = tuple[str, tuple[Any, ...]]  # a statement for when some events are gone, and its parameters
 
@@ -69,6 +71,11 @@ class Removal(NamedTuple):
     bound: int  # see Parts.bound
     condition: dict[str, Any]
     worked_at: int  # epoch ms
+
+    @property
+    def is_of_all(self) -> bool:
+        """Whether the project itself goes too."""
+        return bool(self.condition.get(_PROJECT))
 
 
 class Parts(Protocol):
@@ -88,6 +95,9 @@ class Parts(Protocol):
 
     def others_wait(self) -> bool:
         """Whether somebody else has been waiting to write lately."""
+
+    def drop(self, project_id: int) -> None:
+        """Delete what a project has besides events and removals, but not the project itself."""
 
     def clean(self) -> bool:
         """Give room back and overwrite what is left of rows that are gone; whether that is done."""
@@ -134,11 +144,12 @@ class Remover:
             if time.monotonic() > deadline:
                 self._changes(_WORKED, 0, 0, removal.id)
                 return False
-        if now_ms() < removal.began_at + self._parts.settles_ms or not self._parts.clean():
+        is_settled = now_ms() >= removal.began_at + self._parts.settles_ms
+        if is_settled and removal.is_of_all:
+            self._parts.drop(removal.project_id)
+        if not (is_settled and self._parts.clean() and self._parts.write(partial(_end, removal=removal), 1)):
             self._changes(_WORKED, 0, 0, removal.id)
             return False
-        self._parts.write(lambda connection: _end(connection, removal.id), 1)
-        self._from.pop(removal.id, None)
         return True
 
     def _next(self, removal: Removal) -> tuple[list[int], After | None]:
@@ -159,6 +170,8 @@ class Remover:
         rows = self._parts.read(sql, (removal.project_id, *span, *values, self._most()))
         if rows:
             self._from[removal.id] = rows[0][1]
+        elif self._from.pop(removal.id, None) is not None:
+            return self._next(removal)  # once more from the start: an older event may have been stored meanwhile
         return [row[0] for row in rows], None
 
     def _take(self, removal: Removal, ids: list[int], after: After | None) -> None:
@@ -255,10 +268,29 @@ def begin(
     return int(connection.execute("SELECT max(id) FROM removals WHERE project_id = ?", (project_id,)).fetchall()[0][0])
 
 
-def _end(connection: Statements, removal_id: int) -> None:
-    connection.execute("UPDATE erasures SET removal_id = NULL WHERE removal_id = ?", (removal_id,))
-    connection.execute("DELETE FROM erasing WHERE removal_id = ?", (removal_id,))
-    connection.execute("DELETE FROM removals WHERE id = ?", (removal_id,))
+def begin_of_all(connection: Statements, project_id: int) -> int:
+    """The number of the removal of a whole project, in the caller's transaction; events that still come go too."""
+    return begin(connection, project_id, "deleted", _NEVER, {_PROJECT: True}, began_at=now_ms())
+
+
+def _end(connection: Statements, removal: Removal) -> bool:
+    """Whether nothing is left to be done."""
+    if removal.is_of_all:
+        return _end_project(connection, removal.project_id)
+    connection.execute("UPDATE erasures SET removal_id = NULL WHERE removal_id = ?", (removal.id,))
+    connection.execute("DELETE FROM erasing WHERE removal_id = ?", (removal.id,))
+    connection.execute("DELETE FROM removals WHERE id = ?", (removal.id,))
+    return True
+
+
+def _end_project(connection: Statements, project_id: int) -> bool:
+    if connection.execute("SELECT 1 FROM semantic_events WHERE project_id = ? LIMIT 1", (project_id,)).fetchall():
+        return False  # stored a moment ago, by a request that was under way when its key was revoked
+    others = "SELECT id FROM removals WHERE project_id = ?"
+    connection.execute(f"DELETE FROM erasing WHERE removal_id IN ({others})", (project_id,))
+    connection.execute("DELETE FROM removals WHERE project_id = ?", (project_id,))
+    connection.execute("DELETE FROM projects WHERE id = ?", (project_id,))
+    return True
 
 
 def _for_ever(connection: Statements, ids: list[int], removal: Removal | None) -> list[tuple[str, int, str]]:
@@ -267,7 +299,7 @@ def _for_ever(connection: Statements, ids: list[int], removal: Removal | None) -
     The admin door promises each id once for ever; of an erased person, those stamped later than the erasure. What an
     import brought may be imported again, Drengr's own export of the admin door's events too.
     """
-    if removal is not None and removal.why == "undone":
+    if removal is not None and (removal.why == "undone" or removal.is_of_all):
         return []
     places = ", ".join("?" * len(ids))
     later = removal.began_at if removal is not None and removal.why == "erased" else _NEVER

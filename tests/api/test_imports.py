@@ -24,9 +24,7 @@ def send(client, tenant):
 
     def sent(data: bytes, headers: dict[str, str] | None = None, **query: str):
         query = {"source": "amplitude", **query}
-        return client.post(
-            "/import-events", data=data, headers=tenant.bearer | (headers or {}), query_string=query
-        )
+        return client.post("/import-events", data=data, headers=tenant.bearer | (headers or {}), query_string=query)
 
     return sent
 

@@ -102,6 +102,10 @@ class PostgresqlStore(PeopleVerbs, RemovalVerbs, ImportVerbs):
         return projects.make_project(self.database, name)
 
     @verb
+    def rename_project(self, project: Project, name: str) -> None:
+        projects.rename_project(self.database, project, name)
+
+    @verb
     def make_default_project(self) -> NewProject | None:
         if projects.all_projects(self.database):  # a standby cannot write, and need not
             return None

@@ -22,6 +22,4 @@ class ImportVerbs:
 
     @verb
     def undo_import(self, project_id: int, number: int) -> int:
-        return self.database.run(
-            lambda connection: imports.undo_import(connection, project_id, number, now_ms())
-        )
+        return self.database.run(lambda connection: imports.undo_import(connection, project_id, number, now_ms()))

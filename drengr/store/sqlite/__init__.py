@@ -87,6 +87,10 @@ class SqliteStore(PeopleVerbs, RemovalVerbs, ImportVerbs):
         return projects.make_project(self.commits, name)
 
     @verb
+    def rename_project(self, project: Project, name: str) -> None:
+        projects.rename_project(self.commits, project, name)
+
+    @verb
     def make_default_project(self) -> NewProject | None:
         return projects.make_default_project(self.commits)
 

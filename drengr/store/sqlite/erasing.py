@@ -41,6 +41,12 @@ WHERE i.device_id = ? AND i.user_id IS NULL AND u.is_device = 0 LIMIT 1
 _NEWEST = "SELECT ifnull(max(id), 0) FROM semantic_events"
 _PAGES_AT_ONCE = 200
 _CHECKPOINT_WAITS_MS = 100
+_DROP_WAITS_MS = 5_000
+# Foreign keys are off where these rows go: for each name SQLite would read the totals of all projects.
+_TABLES_OF_PROJECT = """
+SELECT t.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
+WHERE t.type = 'table' AND c.name = 'project_id' AND t.name NOT IN ('semantic_events', 'removals')
+"""
 
 
 def erase(commits: GroupCommit, project_id: int, who: Who, by: By, requester: str | None) -> erasures.Begun:
@@ -111,6 +117,11 @@ class SqliteParts:
 
     def others_wait(self) -> bool:
         return self._commits.pace.rows() < HISTORY_ROWS
+
+    def drop(self, project_id: int) -> None:
+        with closing(connect(self._database.path, foreign_keys=0, busy_timeout=_DROP_WAITS_MS)) as connection:
+            for (table,) in connection.execute(_TABLES_OF_PROJECT).fetchall():  # each by itself: others have turns
+                connection.execute(f"DELETE FROM {table} WHERE project_id = ?", (project_id,))
 
     def clean(self) -> bool:
         while self._database.read("PRAGMA freelist_count")[0][0]:
