@@ -243,7 +243,11 @@ if (form) {
     if (!file || part("store").disabled) return;
     const mine = ++turn;
     for (const id of ["store", "look", "file", "source"]) part(id).disabled = true;
-    const headers = { "Content-Type": "application/octet-stream", Accept: "application/x-ndjson" };
+    const headers = {
+      "Content-Type": "application/octet-stream",
+      "Content-Disposition": `attachment; filename*=UTF-8''${encodeURIComponent(file.name)}`,
+      Accept: "application/x-ndjson",
+    };
     const answer = await send(file, false, headers, (share, line) => {
       let words = `${Math.floor(share * 100)} % sent`;
       try {
