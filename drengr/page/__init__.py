@@ -15,6 +15,7 @@ from drengr.page import (  # noqa: F401 - a room is served because it is importe
     live,
     names,
     overview,
+    past_imports,
     people,
     problems,
     settings,
