@@ -319,6 +319,32 @@ CREATE TABLE erasures ( -- the receipts
 -- Which erasures has a project seen?
 CREATE INDEX erasures_by_project ON erasures (project_id);
 
+-- What was imported, so that it can be undone. --------------------------------------------------------------------------
+
+CREATE TABLE imports ( -- files and uploads that were imported
+  project_id  INTEGER NOT NULL REFERENCES projects (id),
+  number      INTEGER NOT NULL, -- of the project's own, from 1
+  source      TEXT    NOT NULL, -- as the importer was told
+  app_package TEXT,             -- likewise
+  file        TEXT,             -- its name; null: not known
+  received_at INTEGER NOT NULL, -- epoch ms, when it began
+  imported    INTEGER NOT NULL, -- rows that were stored
+  skipped     INTEGER NOT NULL,
+  duplicates  INTEGER NOT NULL,
+  first_id    INTEGER,          -- smallest id of the events it brought, null: none
+  last_id     INTEGER,          -- largest
+  undone_at   INTEGER,          -- epoch ms; null: it was not undone
+  PRIMARY KEY (project_id, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE import_ids ( -- which events an import brought: all that there are from one id to another
+  project_id INTEGER NOT NULL REFERENCES projects (id),
+  number     INTEGER NOT NULL,
+  first_id   INTEGER NOT NULL,
+  last_id    INTEGER NOT NULL,
+  PRIMARY KEY (project_id, number, first_id)
+) STRICT, WITHOUT ROWID;
+
 -- How far `drengr import` has come in each file, so that a killed run goes on where it stopped.
 CREATE TABLE import_progress (
   project_id INTEGER NOT NULL REFERENCES projects (id),
@@ -328,6 +354,7 @@ CREATE TABLE import_progress (
   skipped    INTEGER NOT NULL,
   duplicates INTEGER NOT NULL,
   reasons    TEXT    NOT NULL, -- JSON array: why the first rows were skipped
+  number     INTEGER,          -- of imports; null: begun before there were numbers
   PRIMARY KEY (project_id, file_key)
 ) STRICT, WITHOUT ROWID;
 

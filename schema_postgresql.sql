@@ -289,6 +289,32 @@ CREATE TABLE erasures ( -- the receipts
 -- Which erasures has a project seen?
 CREATE INDEX erasures_by_project ON erasures (project_id);
 
+-- What was imported, so that it can be undone. --------------------------------------------------------------------------
+
+CREATE TABLE imports ( -- files and uploads that were imported
+  project_id  bigint NOT NULL REFERENCES projects (id),
+  number      bigint NOT NULL, -- of the project's own, from 1
+  source      text   COLLATE "C" NOT NULL, -- as the importer was told
+  app_package text   COLLATE "C", -- likewise
+  file        text   COLLATE "C", -- its name; null: not known
+  received_at bigint NOT NULL, -- epoch ms, when it began
+  imported    bigint NOT NULL, -- rows that were stored
+  skipped     bigint NOT NULL,
+  duplicates  bigint NOT NULL,
+  first_id    bigint,          -- smallest id of the events it brought, null: none
+  last_id     bigint,          -- largest
+  undone_at   bigint,          -- epoch ms; null: it was not undone
+  PRIMARY KEY (project_id, number)
+);
+
+CREATE TABLE import_ids ( -- which events an import brought: all that there are from one id to another
+  project_id bigint NOT NULL REFERENCES projects (id),
+  number     bigint NOT NULL,
+  first_id   bigint NOT NULL,
+  last_id    bigint NOT NULL,
+  PRIMARY KEY (project_id, number, first_id)
+);
+
 -- How far `drengr import` has come in each file, so that a killed run goes on where it stopped.
 CREATE TABLE import_progress (
   project_id bigint NOT NULL REFERENCES projects (id),
@@ -298,6 +324,7 @@ CREATE TABLE import_progress (
   skipped    bigint NOT NULL,
   duplicates bigint NOT NULL,
   reasons    text   COLLATE "C" NOT NULL, -- JSON array: why the first rows were skipped
+  number     bigint,          -- of imports; null: begun before there were numbers
   PRIMARY KEY (project_id, file_key)
 );
 

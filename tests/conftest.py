@@ -3,6 +3,7 @@
 Tests marked both_stores run on an SQLite file and in PostgreSQL; of those, the ones marked sqlite on the file only.
 """
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -22,6 +23,11 @@ settings.load_profile("untimed")
 NOW_MS = 1_795_190_400_000  # 2026-11-20T16:00:00Z
 
 _DATA = Path(__file__).with_name("data")
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Two a core for `-n auto`: a good part of the tests waits for services, killed and started again."""
+    return 2 * len(os.sched_getaffinity(0))
 
 
 def shared_data(*parts: str) -> Path:

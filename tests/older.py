@@ -30,7 +30,8 @@ def make_older(path: str, version: str = "0012_keys") -> None:
         connection.execute(notes, (version,))
         for table in tables:
             if table not in _NOT_COPIED:
-                connection.execute(f"INSERT INTO new.{table} SELECT * FROM main.{table}")
+                columns = ", ".join(row[1] for row in connection.execute(f"PRAGMA new.table_info({table})"))
+                connection.execute(f"INSERT INTO new.{table} ({columns}) SELECT {columns} FROM main.{table}")
         connection.execute(_EVENTS)
         connection.execute("DELETE FROM new.identity")
         connection.execute("INSERT INTO new.identity SELECT * FROM main.identity")

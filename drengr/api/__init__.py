@@ -18,6 +18,7 @@ from drengr.api import (
     export,
     health,
     import_events,
+    imports,
     ledger,
     metrics,
     openapi,
@@ -59,7 +60,7 @@ def build_app(config: Mapping[str, str] | None = None, now_ms: Callable[[], int]
     errors.register_errors(app)
     live = (amplitude_ingest, amplitude_identify)
     admin = (admin_events, people, erasures, export, ledger, amplitude_api, amplitude_users, amplitude_deletions)
-    for part in (*live, *admin, import_events, health, metrics, openapi):
+    for part in (*live, *admin, imports, import_events, health, metrics, openapi):
         app.register_blueprint(part.door)
     app.after_request(amplitude_ingest.allow_any_origin)
     app.wsgi_app = Edge(app.wsgi_app, measures)  # type: ignore[method-assign]

@@ -10,6 +10,7 @@ from typing import Any, BinaryIO
 
 import orjson
 from flask import Response, request, stream_with_context
+from werkzeug.http import parse_options_header
 
 from drengr.api import arrivals
 from drengr.api.dry_run import A_LARGE_ZIP, LOOKED_AT_BYTES, ROWS_AT_ONCE, DryRun
@@ -17,15 +18,17 @@ from drengr.api.errors import ApiError, json_response, refusal_reason
 from drengr.api.incoming import body_pieces, drain
 from drengr.api.service import service, tell_refusal
 from drengr.events.event import Context
+from drengr.events.jsontext import clean_text
 from drengr.files.broken import BrokenFile, Enough
 from drengr.files.reader import FileReader, spooled, transferred
 from drengr.importing import Fruitless, Import, Tally, Waiting, limits_of
 from drengr.sources import SOURCES, ga4
-from drengr.store import Account, Added, Project, StoreError
+from drengr.store import Account, Added, ImportRun, Project, StoreError
 
 log = logging.getLogger("drengr.api")
 
 MAX_UPLOADS = 4  # whole files at once in a worker: threads and memory belong to live events
+MAX_FILE_NAME = 255  # as much as file systems take
 _PROGRESS_S = 1.0
 _NDJSON = "application/x-ndjson"
 _FORM = "application/x-www-form-urlencoded"  # what curl says of whatever follows -d
@@ -63,6 +66,12 @@ def counts_of(source: str, tally: Tally) -> dict[str, Any]:
     return counts | {"meta": ga4.META} if source == ga4.SOURCE else counts
 
 
+def _file_name() -> str | None:
+    """As `drengr import --url` and the page tell it; curl -T does not."""
+    name = parse_options_header(request.headers.get("Content-Disposition"))[1].get("filename")
+    return clean_text(name)[:MAX_FILE_NAME] or None if name else None
+
+
 class _BrokeOff(BrokenFile):
     """The body did not come to its end; another try may."""
 
@@ -84,6 +93,7 @@ class _Upload:
         self._folder = here.config.folder
         self._patience_s = here.config["DRENGR_BODY_SECONDS"]
         self._source = context.source
+        self._run = ImportRun(context.source, context.app_package, _file_name(), context.now_ms)
         self._reader = FileReader(self._limits, lambda header: kind(header, context.mapping))
         self._dry_run = DryRun(self._store, project) if dry_run else None
         self._is_part = dry_run and "Content-Range" in request.headers  # the page sends no more than is looked at
@@ -151,7 +161,7 @@ class _Upload:
 
     def _put(self, waiting: Waiting, _: Tally) -> Added:
         account = Account("importer", waiting.rows, waiting.dropped, waiting.changed)
-        added = self._store.add_history(self._project.id, waiting.events, account=account)
+        added = self._store.add_history(self._project.id, waiting.events, account=account, run=self._run)
         self._outcomes.dropped(self._project, "importer", waiting.problems + waiting.refused_problems(added))
         return added
 

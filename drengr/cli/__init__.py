@@ -15,6 +15,7 @@ from drengr.cli import (
     export,
     funnel,
     import_,
+    imports,
     keys,
     ledger,
     names,
@@ -81,6 +82,7 @@ def serve(host: str | None, port: str | None) -> None:
 main.add_command(projects.group)
 main.add_command(keys.group)
 main.add_command(import_.command)
+main.add_command(imports.command)
 main.add_command(export.command)
 main.add_command(tail.command)
 main.add_command(count.command)

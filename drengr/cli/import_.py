@@ -12,6 +12,7 @@ from typing import NoReturn, Protocol
 
 import click
 
+from drengr.cli import imports
 from drengr.cli.database import chosen_project, must_be_there, open_store
 from drengr.cli.import_local import Counted, LocalImport, Stored
 from drengr.cli.import_remote import RemoteImport
@@ -56,8 +57,8 @@ class Importer(Protocol):
 
 
 @click.command("import")
-@click.argument("paths", nargs=-1, required=True, metavar="PATH…", type=click.Path(exists=True, allow_dash=True))
-@click.option("--source", type=click.Choice([*SOURCES, drengr.SOURCE]), required=True, help="Whose export it is.")
+@click.argument("paths", nargs=-1, metavar="PATH…", type=click.Path(exists=True, allow_dash=True))
+@click.option("--source", type=click.Choice([*SOURCES, drengr.SOURCE]), help="Whose export it is; required.")
 @click.option("--app-package", help="Noted with every event, e.g. com.example.shop.")
 @click.option("--mapping", metavar="FILE|JSON", help="For --source generic: which of your fields are which.")
 @click.option("--time-zone", metavar="NAME", help="Of times that name none, e.g. America/Los_Angeles; default: UTC.")
@@ -66,9 +67,11 @@ class Importer(Protocol):
 @click.option("--strict", is_flag=True, help="Exit code 1 when a row was skipped.")
 @click.option("--url", help="Send to the service there; DRENGR_SECRET_KEY is its key.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object at the end.")
+@click.option("--undo", type=click.IntRange(1), metavar="NUMBER", help="Take back an import of `drengr imports`.")
+@click.option("--yes", is_flag=True, help="With --undo: do not ask; without a terminal nothing is done without it.")
 def command(
     paths: tuple[str, ...],
-    source: str,
+    source: str | None,
     app_package: str | None,
     mapping: str | None,
     time_zone: str | None,
@@ -77,6 +80,8 @@ def command(
     strict: bool,
     url: str | None,
     as_json: bool,
+    undo: int | None,
+    yes: bool,
 ) -> NoReturn:
     """Import vendors' export files.
 
@@ -85,22 +90,20 @@ def command(
 
     Exit codes: 0 done, 1 rows skipped (with --strict), 2 wrong usage, 3 not finished: run it again, 4 a file is
     damaged, empty or not what --source says: running it again does not help.
+
+    --undo NUMBER lets go what one import brought; it goes with --project, --dry-run and --yes.
     """
+    if undo is not None:
+        if paths or source or app_package or mapping or time_zone or strict or url or as_json:
+            raise click.UsageError("--undo goes with --project, --dry-run and --yes, and with nothing else.")
+        imports.undo(undo, project, dry_run=dry_run, yes=yes)
+        raise SystemExit(0)
+    if not paths or source is None or yes:
+        missing = "Missing argument 'PATH…'." if not paths else "Missing option '--source'."
+        raise click.UsageError("--yes goes with --undo." if yes else missing)
     if source == drengr.SOURCE and (url or app_package or mapping or time_zone):
         raise click.UsageError(_AS_IT_IS)
-    try:
-        config = read_config()
-        context = Context(
-            source,
-            time.time_ns() // 1_000_000,
-            config.sensitive_keys,
-            _checked_package(app_package),
-            checked_mapping(source, _mapping(mapping)),
-            checked_zone(time_zone),
-            names_dropped_keys=True,
-        )
-    except (BadSetting, BadMapping, BadZone) as error:
-        raise click.UsageError(shown(error)) from error
+    config, context = _asked(source, app_package, mapping, time_zone)
     with ExitStack() as stack:
         try:
             counted = Counted() if dry_run else None
@@ -116,6 +119,23 @@ def command(
             say(f"Stopped: {shown(error)}", err=True)
             code = EXIT_UNFINISHED
     raise SystemExit(code)
+
+
+def _asked(source: str, app_package: str | None, mapping: str | None, time_zone: str | None) -> tuple[Config, Context]:
+    """The settings, and what the words ask for. Raises click.UsageError."""
+    try:
+        config = read_config()
+        return config, Context(
+            source,
+            time.time_ns() // 1_000_000,
+            config.sensitive_keys,
+            _checked_package(app_package),
+            checked_mapping(source, _mapping(mapping)),
+            checked_zone(time_zone),
+            names_dropped_keys=True,
+        )
+    except (BadSetting, BadMapping, BadZone) as error:
+        raise click.UsageError(shown(error)) from error
 
 
 def _importer(

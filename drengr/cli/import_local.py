@@ -12,10 +12,11 @@ import orjson
 
 from drengr.config import Config, rules_of
 from drengr.events.event import Context
+from drengr.events.jsontext import clean_text
 from drengr.files.reader import PIECE_BYTES, FileReader, spooled
 from drengr.importing import Import, Tally, Waiting, limits_of
 from drengr.sources import MAX_TOLD_KEYS, READERS, drengr
-from drengr.store import Account, Added, Problem, Progress, Project, Store
+from drengr.store import Account, Added, ImportRun, Problem, Progress, Project, Store
 from drengr.store.clock import now_ms
 
 _COUNTED_ROWS = 5000  # of a dry run, which holds nobody up
@@ -96,10 +97,12 @@ class Stored:
         self._project = project
         self._keys: set[str] = set()
         self._key: str | None = None  # of the file that is read now
+        self._run = self._run_of(None, None)
 
     def begin(self, path: str) -> Tally:
         self._key = self._key_of(path)
         known = self._store.progress_of(self._project.id, self._key) if self._key else None
+        self._run = self._run_of(None if path == "-" else os.path.basename(path), known.number if known else None)
         return _tally_of(known) if known else Tally()
 
     def put(self, waiting: Waiting, before: Tally) -> Added:
@@ -111,11 +114,17 @@ class Stored:
             self._key,
             lambda added: _progress_of(before.after(waiting, added)),
             account,
+            self._run,
         )
         problems = waiting.problems + waiting.refused_problems(added)
         if problems:
             self._store.note({}, self._problems(problems))
         return added
+
+    def _run_of(self, file: str | None, number: int | None) -> ImportRun:
+        context = self._context
+        name = None if file is None else clean_text(file)
+        return ImportRun(context.source, context.app_package, name, context.now_ms, number)
 
     def _problems(self, problems: Counter[tuple[str, str]]) -> list[Problem]:
         now = now_ms()

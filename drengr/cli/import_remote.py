@@ -11,7 +11,7 @@ from datetime import UTC
 from socket import socket
 from threading import Lock, Thread
 from typing import Any, BinaryIO
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 import click
 import orjson
@@ -69,7 +69,8 @@ class RemoteImport:
         size = os.path.getsize(path) if os.path.isfile(path) else None
         connection.putrequest("POST", self._path)
         length = ("Transfer-Encoding", "chunked") if size is None else ("Content-Length", str(size))
-        for name, value in (*self._headers.items(), length, ("Content-Type", _media_type(path))):
+        told = [("Content-Type", _media_type(path)), *([("Content-Disposition", _named(path))] if path != "-" else [])]
+        for name, value in (*self._headers.items(), length, *told):
             connection.putheader(name, value)
         connection.endheaders()
         turn = Lock()
@@ -182,6 +183,12 @@ def _object(line: bytes) -> dict[str, Any]:
     except ValueError:
         return {"error": "no answer of Drengr's; is the address right?"}
     return value if isinstance(value, dict) else {}
+
+
+def _named(path: str) -> str:
+    """The header that tells the file's name, whatever characters it has."""
+    name = os.path.basename(path).encode("utf-8", "replace")
+    return f"attachment; filename*=UTF-8''{quote(name)}"
 
 
 def _media_type(path: str) -> str:

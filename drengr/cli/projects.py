@@ -1,16 +1,19 @@
-"""`drengr project …`: make and list projects (contract 7)."""
+"""`drengr project …`: make, list, rename and delete projects (contract 7, 9)."""
 
 import json
 
 import click
 
-from drengr.cli.database import open_store
+from drengr.admin.deletions import DeletionQuery
+from drengr.cli.asking import Text
+from drengr.cli.database import chosen_project, open_store
 from drengr.cli.printing import answer, check_output, say, show_once, shown
+from drengr.cli.removing import agreed, dry_run_option, worked_off, yes_option
 
 
 @click.group("project")
 def group() -> None:
-    """Make and list projects; each owns its events and keys."""
+    """Make, list, rename, keep and delete projects; each owns its events and keys."""
 
 
 @group.command()
@@ -38,6 +41,51 @@ def create(name: str, as_json: bool) -> None:
             revoke_both,
             "The project is there, its keys were revoked; make new ones: drengr key create PROJECT --kind …",
         )
+
+
+@group.command()
+@click.argument("project", metavar="NAME|ID", type=Text())
+@click.argument("name")
+def rename(project: str, name: str) -> None:
+    """Give a project another name; its id, keys and events stay."""
+    with open_store(must_exist=True, access="write") as store:
+        found = chosen_project(store, project)
+        try:
+            store.rename_project(found, name)
+        except ValueError as error:
+            raise click.UsageError(shown(error)) from error
+        answer(f"{shown(found.name)} is named {shown(store.find_project(found.uuid).name)} now.")
+
+
+@group.command()
+@click.argument("project", metavar="NAME|ID", type=Text())
+@dry_run_option
+@yes_option
+def delete(project: str, dry_run: bool, yes: bool) -> None:
+    """Delete a project: its events, people, keys and counts.
+
+    Its keys end at once. There is no way back but a backup, and a backup that is restored later brings nothing of it.
+    """
+    with open_store(must_exist=True, access="write") as store:
+        found = chosen_project(store, project)
+        keys = sum(key.revoked_at is None for key in store.all_keys(found))
+        say(f"{store.would_delete(found.id, DeletionQuery()):,} events and {keys} keys would go.", err=True)
+        if dry_run:
+            return
+        agreed(f"Delete the project {shown(found.name)}, with everything it has?", yes=yes)
+        number = store.delete_project(found)
+
+        def left() -> list[int]:
+            return [removal.events for removal in store.under_way() if removal.id == number]
+
+        def tell() -> None:
+            for gone in left():
+                say(f"{gone:,} events are gone.", err=True)
+
+        worked_off(store, lambda: not left(), tell)
+        answer(f"The project {shown(found.name)} is gone.")
+        for path in store.copies():
+            say(f"This copy may still hold it: {shown(path)}", err=True)
 
 
 @group.command("list")

@@ -7,12 +7,15 @@ from drengr.api.errors import ApiError
 from drengr.api.service import EXTENSION
 from drengr.page import (  # noqa: F401 - a room is served because it is imported
     ask,
+    erase,
     errors,
     import_room,
+    keep,
     keys,
     live,
     names,
     overview,
+    past_imports,
     people,
     problems,
     settings,

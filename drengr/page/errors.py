@@ -12,7 +12,7 @@ from drengr.log import faults
 from drengr.page.frame import page, render, seen_at
 from drengr.page.guard import CHANGES_NOTHING
 from drengr.page.session import NotSignedIn
-from drengr.store import Busy, StoreError
+from drengr.store import Busy, StoreError, TooLong
 
 log = logging.getLogger("drengr.page")
 
@@ -50,6 +50,8 @@ def _refused(error: ApiError) -> Response:
 
 
 def _unavailable(error: Exception) -> Response:
+    if isinstance(error, TooLong):
+        return error_page(503, kind="TOO_LONG")
     faults.error("503 to %s %s: %s: %s", request.method, request.url_rule, type(error).__name__, error)
     return error_page(503, kind="BUSY" if isinstance(error, Busy) else "DATABASE")
 

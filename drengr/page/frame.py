@@ -39,15 +39,22 @@ View = Callable[..., Response | str]
 
 
 def room(
-    path: str, *, belongs_to: str = "", post: bool = False, is_data: bool = False, is_use: bool = True
+    path: str,
+    *,
+    belongs_to: str = "",
+    post: bool = False,
+    is_data: bool = False,
+    is_use: bool = True,
+    has_deadline: bool = False,
 ) -> Callable[[View], View]:
     """Serve a view for a project that is signed in to: `view(project, …parts of the path)` → HTML or an answer.
 
-    path        below /ui/PROJECT_ID/, such as "live"
-    belongs_to  the endpoint of ROOMS that is marked as current; default: the view's own name
-    post        it takes a POST, and nothing else
-    is_data     a script or a program asks: who is not signed in is answered 401, no form
-    is_use      False: being asked does not keep the session alive (the live poll)
+    path          below /ui/PROJECT_ID/, such as "live"
+    belongs_to    the endpoint of ROOMS that is marked as current; default: the view's own name
+    post          it takes a POST, and nothing else
+    is_data       a script or a program asks: who is not signed in is answered 401, no form
+    is_use        False: being asked does not keep the session alive (the live poll)
+    has_deadline  what it asks has a limit of its own, as funnel and retention have
     """
 
     def serve(view: View) -> View:
@@ -58,7 +65,7 @@ def room(
             g.room = belongs_to or view.__name__
             if is_use:
                 session.note_use()
-            with nullcontext() if post else asking():
+            with nullcontext() if post else asking(has_deadline=has_deadline):
                 return view(g.project, **parts)
 
         page.add_url_rule(

@@ -19,6 +19,7 @@ VENDORS = {  # source → whose files it reads
     "ga4": "Google Analytics 4 (BigQuery)",
     "generic": "rows of your own (generic)",
 }
+_SHOWN = 50  # imports; CSV has all
 _MAPPING = """\
 {
   "event_name_field": "event",
@@ -45,6 +46,8 @@ def import_room(project: Project) -> str:
         mapping=_MAPPING,
         looked_at_bytes=LOOKED_AT_BYTES,
         head_bytes=HEAD_BYTES,
+        past=service().store.imports(project.id, _SHOWN),
+        shown=_SHOWN,
         lines=[
             Snippet("command", "On the machine of the service", _COMMAND),
             Snippet("curl", "From anywhere, with a secret key", _CURL.format(address=address())),

@@ -10,10 +10,12 @@ from drengr.events import properties
 from drengr.events.times import DAY_MS
 from drengr.page import session
 from drengr.page.frame import may_know_all, render, room
+from drengr.page.keep import MOST_DAYS
 from drengr.page.snippets import snippets
 from drengr.store import Key, Project, clock
 
 _MIB = 2**20
+_RECEIPTS = 20  # shown; the API lists all
 
 
 class Limit(NamedTuple):
@@ -38,6 +40,10 @@ def settings(project: Project) -> str:
         ended=sum(not is_good(key) for key in keys),
         mine=mine,
         sessions=store.sessions(project.id, now_ms),
+        keeping=store.keeping(project.id),
+        most_days=MOST_DAYS,
+        erasures=store.erasures(project.id, _RECEIPTS + 1),
+        receipts_shown=_RECEIPTS,
         limits=list(_limits(_stored_today(project))),
         last_backup_at=store.condition().last_backup_at if may_know else None,
         findings=_findings() if may_know else None,

@@ -16,17 +16,15 @@ from concurrent.futures import Future
 from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ, EVENT_WRITE
-from socket import SHUT_WR, SO_SNDBUF, SOL_SOCKET
+from socket import SO_SNDBUF, SOL_SOCKET
 from sys import setswitchinterval
-
-from gunicorn import util
-from gunicorn.workers.gthread import ThreadWorker
 
 from drengr.api import arrivals
 from drengr.config import read_config
 from drengr.serving.arriving import Stage
 from drengr.serving.connection import ClientSocket, Connection
 from drengr.serving.refusals import error_answer, log_fault, status_of
+from drengr.serving.waiting import SLOW_AFTER_S, WaitingWorker
 
 TAKEN_OVER = (
     "accept", "enqueue_req", "finish_request", "handle", "handle_error", "handle_request", "murder_keepalived",
@@ -34,35 +32,24 @@ TAKEN_OVER = (
 )  # fmt: skip
 
 _ANSWER_S = 60.0  # for a client to take an answer
-_LEAVING_S, _LEAVING_BYTES = 2.0, 64 * 1024  # for a client to see that we hung up
-_LONG_LEAVING_S, _LONG_LEAVING_BYTES = 5.0, 64 * 1024 * 1024  # while it still sends: cut off, it would see no answer
 _MAX_HELD_BYTES = 64 * 1024 * 1024  # of requests that arrive, and again of answers that are not taken
 _LARGE_BYTES = 64 * 1024
-_READ_BYTES = 256 * 1024
 _SEND_BUFFER_BYTES = 128 * 1024  # the kernel's own would hold 4 MB for each client that does not read
-_SLOW_AFTER_S, _SLOW_BYTES_PER_S = 5.0, 1024
+_SLOW_BYTES_PER_S = 1024
 _STOP_IDLE_S, _STOP_ARRIVING_S, _STOP_ANSWER_S = 2.0, 3.0, 4.0
 # Beside a large import, which computes without pause, live requests got their turn late: p99 fell from 111 to 48 ms.
 _SWITCH_S = 0.001
 
 
-class Worker(ThreadWorker):
+class Worker(WaitingWorker):
     """All clients wait in the loop; threads work."""
 
     sockets: list  # gunicorn's own
 
     def init_process(self) -> None:
         self._arriving_s = read_config()["DRENGR_BODY_SECONDS"]
-        self._buffer = memoryview(bytearray(_READ_BYTES))
-        self._fresh: dict[Connection, None] = {}  # nothing said yet
-        self._idle: dict[Connection, None] = {}  # between two requests
-        self._arriving: dict[Connection, None] = {}
-        self._queued: dict[Connection, None] = {}  # long bodies without a thread
-        self._sending: dict[Connection, None] = {}
-        self._leaving: dict[Connection, None] = {}
         self._long: set[Connection] = set()
         self._long_at_most = max(1, self.cfg.threads // 4)
-        self._requests_bytes = self._answers_bytes = 0
         for listener in self.sockets:  # whoever is accepted has it too
             listener.setsockopt(SOL_SOCKET, SO_SNDBUF, _SEND_BUFFER_BYTES)
         setswitchinterval(_SWITCH_S)
@@ -184,7 +171,7 @@ class Worker(ThreadWorker):
         now = time.monotonic()
         for conn in self._long:
             age_s = now - conn.long_since
-            if age_s > _SLOW_AFTER_S and conn.long_bytes < age_s * _SLOW_BYTES_PER_S and conn.sock.arrival:
+            if age_s > SLOW_AFTER_S and conn.long_bytes < age_s * _SLOW_BYTES_PER_S and conn.sock.arrival:
                 conn.sock.arrival.due = now
 
     def handle(self, conn: Connection) -> bool:
@@ -262,70 +249,7 @@ class Worker(ThreadWorker):
         conn.is_last = True
         self._say_goodbye(conn)
 
-    def _say_goodbye(self, conn: Connection) -> None:
-        """Hang up, and read until the client has seen it: cut off while it sends, it would not see its answer."""
-        conn.arriving.bytes.clear()
-        self._count(conn)
-        try:
-            conn.sock.shutdown(SHUT_WR)
-        except OSError:
-            self._close(conn)
-            return
-        seconds, size = (_LONG_LEAVING_S, _LONG_LEAVING_BYTES) if conn.is_last else (_LEAVING_S, _LEAVING_BYTES)
-        conn.left_bytes = size
-        self._wait(conn, self._leaving, 1.0 if arrivals.is_stopping() else seconds, EVENT_READ, self._discard)
-        self._discard(conn, None)
-
-    def _discard(self, conn: Connection, _: object) -> None:
-        try:
-            size = conn.sock.recv_into(self._buffer)
-        except BlockingIOError:
-            return
-        except OSError:
-            size = 0
-        conn.left_bytes -= size
-        if not size or conn.left_bytes < 0:
-            self._close(conn)
-
-    # Waiting ----------------------------------------------------------------------------------------------------------
-
-    def _wait(self, conn: Connection, state: dict, seconds: float, event: int = 0, then=None) -> None:
-        """Move the connection to that state; everybody in a state has the same time, so the first is the first due."""
-        self._unwait(conn)
-        conn.state, conn.since = state, time.monotonic()
-        conn.due = conn.since + seconds
-        state[conn] = None
-        if then is not None:
-            self.poller.register(conn.sock, event, partial(then, conn))
-
-    def _unwait(self, conn: Connection) -> None:
-        if conn in conn.state:
-            del conn.state[conn]
-            if conn.state is self._sending:
-                self._answers_bytes -= conn.answer_bytes
-            if conn.state is not self._queued:
-                self.poller.unregister(conn.sock)
-
-    def _count(self, conn: Connection) -> None:
-        self._requests_bytes += len(conn.arriving.bytes) - conn.counted
-        conn.counted = len(conn.arriving.bytes)
-
-    def _close(self, conn: Connection) -> None:
-        self._unwait(conn)
-        conn.arriving.bytes.clear()
-        self._count(conn)
-        self.nr_conns -= 1
-        util.close(conn.sock)
-
-    def _let_one_go(self) -> bool:
-        """Close the connection that is missed least, for a new one: who is slow goes before who is idle."""
-        slow = (self._leaving, self._sending, self._arriving, self._queued)
-        long_ago = time.monotonic() - _SLOW_AFTER_S
-        first = [next(iter(state)) for state in (*slow, self._fresh, self._idle) if state]
-        if not first:
-            return False
-        self._close(next((conn for conn in first if conn.state in slow and conn.since < long_ago), first[-1]))
-        return True
+    # Having waited long enough ----------------------------------------------------------------------------------------
 
     def murder_keepalived(self, force: bool = False) -> None:
         """Once a second at least, and after every round of the loop: end the waiting of whoever has had his time."""

@@ -3,7 +3,7 @@
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from typing import TYPE_CHECKING, Protocol
 
 from drengr.admin.exports import ExportQuery
@@ -11,6 +11,7 @@ from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
 from drengr.store.errors import Busy, DatabaseError, StoreError, TooLong, UnknownProject, Unreachable
+from drengr.store.imports import ImportRun, ImportStore, PastImport
 from drengr.store.people import PeopleStore
 from drengr.store.removals import Keeping, RemovalStore, UnderWay
 from drengr.store.results import (
@@ -45,20 +46,23 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NO_PROJECT", "Access", "Account", "Added", "Arrivals", "Backup", "Busy", "Condition", "Counted", "DatabaseError",
-    "HourIds", "Keeping", "Key", "LedgerDay", "NewProject", "Problem", "Progress", "Project", "Restored", "Session",
-    "Slice", "Store", "StoreError", "TooLong", "UnderWay", "UnknownProject", "Unreachable", "Upgrade", "Wrong",
-    "WrongAccount", "WrongPeople", "WrongTotal", "back_up", "exists", "open_store", "planned_upgrade", "restore",
-    "upgrade",
+    "HourIds", "ImportRun", "Keeping", "Key", "LedgerDay", "NewProject", "PastImport", "Problem", "Progress",
+    "Project", "Restored", "Session", "Slice", "Store", "StoreError", "TooLong", "UnderWay", "UnknownProject",
+    "Unreachable", "Upgrade", "Wrong", "WrongAccount", "WrongPeople", "WrongTotal", "back_up", "exists", "open_store",
+    "planned_upgrade", "restore", "upgrade",
 ]  # fmt: skip
 
 
-class Store(PeopleStore, RemovalStore, Protocol):
+class Store(PeopleStore, RemovalStore, ImportStore, Protocol):
     """The verbs. Every one of them raises StoreError when the database cannot do it now."""
 
     # Projects and keys ------------------------------------------------------------------------------------------------
 
     def make_project(self, name: str) -> NewProject:
         """A project with one key of each kind. Raises ValueError when the name is blank, too long or taken."""
+
+    def rename_project(self, project: Project, name: str) -> None:
+        """The project has this name from now on. Raises ValueError when it is blank, too long or taken."""
 
     def make_default_project(self) -> NewProject | None:
         """The project `default` when there is no project at all; None when there is one, whoever made it."""
@@ -113,8 +117,12 @@ class Store(PeopleStore, RemovalStore, Protocol):
         file_key: str | None = None,
         progress: Callable[[Added], Progress] | None = None,
         account: Account | None = None,
+        run: ImportRun | None = None,
     ) -> Added:
-        """As add, with more patience; the file's progress is kept in the same transaction."""
+        """As add, with more patience; the file's progress is kept in the same transaction, and what it brought.
+
+        run  the file or upload, to be undone as a whole; None: none of it will be
+        """
 
     def history_rows(self) -> int:
         """How many rows one add_history should have now: few while others wait for their turn to write."""
@@ -236,6 +244,11 @@ class Store(PeopleStore, RemovalStore, Protocol):
 
     def quick_check(self, seconds: float) -> list[str] | None:
         """The database's own findings; None when they were not there in time."""
+
+    def limited(self, seconds: float) -> AbstractContextManager[None]:
+        """What this thread asks inside takes no longer than that together. Raises TooLong from the verb that is asked
+        then; funnel and retention have a limit of their own and do not belong inside.
+        """
 
     def observe_commits(self, observe: Callable[[float], None]) -> None:
         """Call this with the seconds that each transaction took."""

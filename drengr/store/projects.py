@@ -25,13 +25,21 @@ def make_project(commits: Writer, name: str) -> NewProject:
 
     Raises  ValueError when the name is blank, too long or taken
     """
-    name = clean_text(name).strip()
-    if not name or len(name) > MAX_PROJECT_NAME:
-        raise ValueError(f"A project name has 1 to {MAX_PROJECT_NAME} characters.")
+    name = _checked_name(name)
     made = commits.run(lambda connection: _insert_project(connection, name))
     if made is None:
         raise ValueError(f"A project named {name!r} exists already.")
     return made
+
+
+def rename_project(commits: Writer, project: Project, name: str) -> None:
+    """The project has this name from now on. Raises ValueError when it is blank, too long or taken."""
+    name = _checked_name(name)
+    statement = "UPDATE projects SET name = ? WHERE id = ? AND NOT EXISTS (SELECT 1 FROM projects WHERE name = ?)"
+    if name == project.name:
+        return
+    if not commits.run(lambda connection: connection.execute(statement, (name, project.id, name)).rowcount):
+        raise ValueError(f"A project named {name!r} exists already.")
 
 
 def make_default_project(commits: Writer) -> NewProject | None:
@@ -126,6 +134,13 @@ def all_keys(database: Reader, project: Project | None = None) -> list[Key]:
     """Every key, or those of one project, oldest first; secret ones without the keys themselves."""
     rows = database.read(f"{_KEYS} WHERE coalesce(p.id = ?, true) ORDER BY k.id", (project and project.id,))
     return [Key(*row) for row in rows]
+
+
+def _checked_name(given: str) -> str:
+    name = clean_text(given).strip()
+    if not name or len(name) > MAX_PROJECT_NAME:
+        raise ValueError(f"A project name has 1 to {MAX_PROJECT_NAME} characters.")
+    return name
 
 
 def _insert_project(connection: Statements, name: str) -> NewProject | None:

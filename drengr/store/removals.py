@@ -5,9 +5,10 @@ from typing import Any, NamedTuple, Protocol
 from drengr.admin.deletions import DeletionQuery
 from drengr.people.erasures import By, Erasure
 from drengr.people.questions import Who
-from drengr.store import removing
+from drengr.store import projects, removing, sessions
 from drengr.store.clock import now_ms
 from drengr.store.names import name_code
+from drengr.store.results import Project
 from drengr.store.sql import Reader, Statements
 
 _KEEPING = "SELECT keep_days, is_stopped FROM floors WHERE project_id = ?"
@@ -68,6 +69,11 @@ class RemovalStore(Protocol):
 
     def delete_events(self, project_id: int, query: DeletionQuery) -> int:
         """These events are to go: the number of the removal, for `go_on_removing`."""
+
+    def delete_project(self, project: Project) -> int:
+        """Everything the project has is to go, and then the project: the number of the removal, for `go_on_removing`.
+        Its keys and sessions end now.
+        """
 
     def keeping(self, project_id: int) -> Keeping:
         """How long the project keeps events."""
@@ -133,6 +139,20 @@ def delete_events(connection: Statements, project_id: int, condition: dict[str, 
     nothing = {"name_id": 0}
     wanted = nothing if condition is None else condition
     return removing.begin(connection, project_id, "deleted", bound, wanted, began_at=now_ms())
+
+
+def delete_project(connection: Statements, project: Project) -> int:
+    """The number of the removal that takes everything the project has, in the caller's transaction.
+
+    Its keys, sessions and links end now, and so does what is being imported.
+    """
+    now, key = now_ms(), (project.id,)
+    revoke = f"UPDATE api_keys AS k SET revoked_at = ? WHERE k.project_id = ? AND {projects.STILL_GOOD}"
+    connection.execute(revoke, (now, *key, now))
+    sessions.end_of_project(connection, project.id)
+    connection.execute("UPDATE imports SET undone_at = ? WHERE project_id = ? AND undone_at IS NULL", (now, *key))
+    connection.execute("DELETE FROM import_progress WHERE project_id = ?", key)
+    return removing.begin_of_all(connection, project.id)
 
 
 def under_way(database: Reader) -> list[UnderWay]:

@@ -7,6 +7,7 @@ not taken is there, and whoever comes next goes on. What is older than a project
 
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 import orjson
@@ -48,7 +49,16 @@ SELECT e.id, e.occurred_at FROM semantic_events AS e CROSS JOIN origins AS o
 WHERE o.id = e.origin_id AND e.project_id = ? AND e.occurred_at >= ? AND e.occurred_at <= ? AND {bound}{filters}
 ORDER BY e.occurred_at LIMIT ?
 """
+_UNDOING = """
+SELECT e.id FROM import_ids AS r CROSS JOIN semantic_events AS e
+WHERE r.project_id = ? AND r.number = ? AND e.id BETWEEN r.first_id AND r.last_id
+ORDER BY r.first_id, e.id LIMIT ?
+"""
+_UNDONE = "DELETE FROM import_ids WHERE project_id = ? AND number = ? AND first_id <= ? AND last_id <= ?"
 _EVER, _NEVER = -(2**62), 2**62
+_PROJECT = "project"  # in a condition: all of it
+
+After = tuple[str, tuple[Any, ...]]  # a statement for when some events are gone, and its parameters
 
 
 class Removal(NamedTuple):
@@ -61,6 +71,11 @@ class Removal(NamedTuple):
     bound: int  # see Parts.bound
     condition: dict[str, Any]
     worked_at: int  # epoch ms
+
+    @property
+    def is_of_all(self) -> bool:
+        """Whether the project itself goes too."""
+        return bool(self.condition.get(_PROJECT))
 
 
 class Parts(Protocol):
@@ -81,8 +96,14 @@ class Parts(Protocol):
     def others_wait(self) -> bool:
         """Whether somebody else has been waiting to write lately."""
 
-    def clean(self) -> bool:
-        """Give room back and overwrite what is left of rows that are gone; whether that is done."""
+    def drop(self, project_id: int) -> None:
+        """Delete what a project has besides events and removals, but not the project itself."""
+
+    def clean(self, *, anew: bool) -> bool:
+        """Give room back and overwrite what is left of rows that are gone; whether that is done.
+
+        anew  also where only making the whole database anew does it, if that is soon done
+        """
 
 
 class Remover:
@@ -119,26 +140,32 @@ class Remover:
     def _finish(self, removal: Removal, deadline: float) -> bool:
         """Whether all of its events are gone, for good."""
         while True:
-            ids, behind = self._next(removal)
+            ids, after = self._next(removal)
             if not ids:
                 break
-            self._take(removal, ids, behind)
+            self._take(removal, ids, after)
             if time.monotonic() > deadline:
                 self._changes(_WORKED, now_ms() - _LEFT_MS, 0, removal.id)
                 return False
-        if now_ms() < removal.began_at + self._parts.settles_ms or not self._parts.clean():
+        is_settled = now_ms() >= removal.began_at + self._parts.settles_ms
+        if is_settled and removal.is_of_all:
+            self._parts.drop(removal.project_id)
+        is_clean = is_settled and self._parts.clean(anew=removal.why == "erased")
+        if not (is_clean and self._parts.write(partial(_end, removal=removal), 1)):
             self._changes(_WORKED, now_ms() - _LEFT_MS, 0, removal.id)
             return False
-        self._parts.write(lambda connection: _end(connection, removal.id), 1)
-        self._from.pop(removal.id, None)
         return True
 
-    def _next(self, removal: Removal) -> tuple[list[int], tuple[int, ...] | None]:
-        """(some of its events; the parameters of _ERASED once they are gone)."""
+    def _next(self, removal: Removal) -> tuple[list[int], After | None]:
+        """(some of its events; what is to be done when they are gone)."""
         if removal.why == "erased":
             rows = self._parts.read(_ERASING.format(bound=self._parts.bound), (removal.id, removal.bound, self._most()))
-            behind = (removal.id, rows[-1][1], rows[-1][1], rows[-1][2]) if rows else None
-            return [row[0] for row in rows], behind
+            behind = (removal.id, rows[-1][1], rows[-1][1], rows[-1][2]) if rows else ()
+            return [row[0] for row in rows], (_ERASED, behind)
+        if removal.why == "undone":
+            key = removal.project_id, removal.condition["import"]
+            ids = [row[0] for row in self._parts.read(_UNDOING, (*key, self._most()))]
+            return ids, (_UNDONE, (*key, ids[-1], ids[-1])) if ids else None
         wanted = removal.condition
         words, values = filters(wanted)
         since = max(wanted.get("since", _EVER), self._from.get(removal.id, _EVER))
@@ -147,9 +174,11 @@ class Remover:
         rows = self._parts.read(sql, (removal.project_id, *span, *values, self._most()))
         if rows:
             self._from[removal.id] = rows[0][1]
+        elif self._from.pop(removal.id, None) is not None:
+            return self._next(removal)  # once more from the start: an older event may have been stored meanwhile
         return [row[0] for row in rows], None
 
-    def _take(self, removal: Removal, ids: list[int], behind: tuple[int, ...] | None) -> None:
+    def _take(self, removal: Removal, ids: list[int], after: After | None) -> None:
         def take(connection: Any) -> None:
             for_ever = _for_ever(connection, ids, removal)
             floors.forbid(connection, removal.project_id, for_ever, is_erased=removal.why == "erased")
@@ -157,7 +186,8 @@ class Remover:
             connection.execute(_WORKED, (now_ms(), events, removal.id))
             if removal.why == "erased":
                 connection.execute(_ERASED_SO_FAR, (events, removal.id))
-                connection.execute(_ERASED, behind or ())
+            if after is not None:
+                connection.execute(*after)
 
         self._slice(take, len(ids))
 
@@ -174,7 +204,7 @@ class Remover:
             is_first = False
             if time.monotonic() > deadline:
                 return False
-        return is_first or self._parts.clean()
+        return is_first or self._parts.clean(anew=False)
 
     def _looks_at_the_clock(self, project_id: int, checked_at: int | None) -> bool:
         """Whether this process is the one to let events expire now: one a minute, and only while the clock goes on.
@@ -242,17 +272,39 @@ def begin(
     return int(connection.execute("SELECT max(id) FROM removals WHERE project_id = ?", (project_id,)).fetchall()[0][0])
 
 
-def _end(connection: Statements, removal_id: int) -> None:
-    connection.execute("UPDATE erasures SET removal_id = NULL WHERE removal_id = ?", (removal_id,))
-    connection.execute("DELETE FROM erasing WHERE removal_id = ?", (removal_id,))
-    connection.execute("DELETE FROM removals WHERE id = ?", (removal_id,))
+def begin_of_all(connection: Statements, project_id: int) -> int:
+    """The number of the removal of a whole project, in the caller's transaction; events that still come go too."""
+    return begin(connection, project_id, "deleted", _NEVER, {_PROJECT: True}, began_at=now_ms())
+
+
+def _end(connection: Statements, removal: Removal) -> bool:
+    """Whether nothing is left to be done."""
+    if removal.is_of_all:
+        return _end_project(connection, removal.project_id)
+    connection.execute("UPDATE erasures SET removal_id = NULL WHERE removal_id = ?", (removal.id,))
+    connection.execute("DELETE FROM erasing WHERE removal_id = ?", (removal.id,))
+    connection.execute("DELETE FROM removals WHERE id = ?", (removal.id,))
+    return True
+
+
+def _end_project(connection: Statements, project_id: int) -> bool:
+    if connection.execute("SELECT 1 FROM semantic_events WHERE project_id = ? LIMIT 1", (project_id,)).fetchall():
+        return False  # stored a moment ago, by a request that was under way when its key was revoked
+    others = "SELECT id FROM removals WHERE project_id = ?"
+    connection.execute(f"DELETE FROM erasing WHERE removal_id IN ({others})", (project_id,))
+    connection.execute("DELETE FROM removals WHERE project_id = ?", (project_id,))
+    connection.execute("DELETE FROM projects WHERE id = ?", (project_id,))
+    return True
 
 
 def _for_ever(connection: Statements, ids: list[int], removal: Removal | None) -> list[tuple[str, int, str]]:
     """Those of the events whose repeats are refused whatever their time: (event_id, occurred_at, source).
 
-    The admin door promises each id once for ever; of an erased person, those stamped later than the erasure.
+    The admin door promises each id once for ever; of an erased person, those stamped later than the erasure. What an
+    import brought may be imported again, Drengr's own export of the admin door's events too.
     """
+    if removal is not None and (removal.why == "undone" or removal.is_of_all):
+        return []
     places = ", ".join("?" * len(ids))
     later = removal.began_at if removal is not None and removal.why == "erased" else _NEVER
     found = connection.execute(

@@ -118,6 +118,7 @@ class Progress(NamedTuple):
     skipped: int
     duplicates: int
     reasons: str  # JSON array
+    number: int | None = None  # of the import; None: begun before imports had numbers
 
 
 class WrongTotal(NamedTuple):

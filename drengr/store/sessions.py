@@ -125,8 +125,13 @@ def end(commits: Writer, token: str) -> None:
 
 def end_all(commits: Writer, project_id: int) -> None:
     """Every session that opens this project is over, and so is every unused link to it."""
+    commits.run(lambda connection: end_of_project(connection, project_id))
+
+
+def end_of_project(connection: Statements, project_id: int) -> None:
+    """The same in the caller's transaction."""
     statement = "DELETE FROM sessions WHERE id IN (SELECT session_id FROM session_projects WHERE project_id = ?)"
-    commits.run(lambda connection: connection.execute(statement, (project_id,)))
+    connection.execute(statement, (project_id,))
 
 
 def _new_token() -> str:

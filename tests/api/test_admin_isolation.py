@@ -11,7 +11,8 @@ from tests.factories import amplitude_event, envelope
 pytestmark = pytest.mark.both_stores
 
 ENDPOINTS = [
-    ("GET", "/events"), ("GET", "/events/count"), ("POST", "/events"), *(("GET", f"/{call}") for call in CALLS),
+    ("GET", "/events"), ("GET", "/events/count"), ("POST", "/events"), ("GET", "/imports"),
+    *(("GET", f"/{call}") for call in CALLS),
 ]  # fmt: skip
 PREFIXES = ["/admin", "/v1/admin"]
 

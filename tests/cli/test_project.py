@@ -130,3 +130,31 @@ def test_a_database_that_stays_locked_is_one_sentence(drengr, tmp_path, monkeypa
     result = drengr("project", "create", "shop")
     other.close()
     assert result.exit_code == 1 and result.output == "Error: another program keeps the database locked\n"
+
+
+@pytest.fixture
+def soon(monkeypatch):
+    """PostgreSQL looks once more half a minute after a removal began; another test waits for that."""
+    monkeypatch.setattr("drengr.store.postgresql.erasing.PostgresqlParts.settles_ms", 1)
+
+
+def test_a_project_is_renamed(drengr):
+    made = json.loads(drengr("project", "create", "shop", "--json").output)
+    assert drengr("project", "rename", "shop", "store").stdout == "shop is named store now.\n"
+    assert json.loads(drengr("project", "list", "--json").output)[0]["project_id"] == made["project_id"]
+    for words, said in ((("shop", "x"), "There is no project 'shop'"), (("store", " "), "1 to 100 characters")):
+        refused = drengr("project", "rename", *words)
+        assert refused.exit_code == 2 and said in refused.stderr
+
+
+def test_a_project_is_deleted_after_its_numbers_were_shown(drengr, soon):
+    for name in ("shop", "other"):
+        drengr("project", "create", name)
+    looked = drengr("project", "delete", "shop", "--dry-run")
+    assert (looked.exit_code, looked.stdout, looked.stderr) == (0, "", "0 events and 2 keys would go.\n")
+    refused = drengr("project", "delete", "shop")
+    assert refused.exit_code == 2 and "say --yes" in refused.stderr
+    assert len(json.loads(drengr("project", "list", "--json").output)) == 2
+    assert drengr("project", "delete", "shop", "--yes").stdout == "The project shop is gone.\n"
+    assert [project["name"] for project in json.loads(drengr("project", "list", "--json").output)] == ["other"]
+    assert "shop" not in drengr("key", "list").output

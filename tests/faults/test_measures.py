@@ -96,5 +96,6 @@ def test_every_line_of_a_json_log_is_an_object(tmp_path):
     assert "drengr_sk_" not in service.log_text()
     lines = [json.loads(line) for line in service.log_text().splitlines()]
     assert all({"time", "level", "message"} <= set(line) for line in lines)
-    (told,) = [line for line in lines if line.get("reason") == "bad_key"]
-    assert (told["door"], told["count"], told["project"]) == ("acceptor", 2, "-")
+    told = [line for line in lines if line.get("reason") == "bad_key"]
+    assert {(line["door"], line["project"]) for line in told} == {("acceptor", "-")}
+    assert sum(line["count"] for line in told) == 2

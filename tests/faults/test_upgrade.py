@@ -2,10 +2,13 @@
 
 import json
 import os
+import random
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -15,9 +18,11 @@ from click.testing import CliRunner
 from drengr.cli import main
 from drengr.store import DatabaseError, StoreError, planned_upgrade, upgrade
 from drengr.store.sqlite import SqliteStore, migrate, place
-from tests.admin import event
-from tests.conftest import shared_data
+from drengr.store.sqlite.removal import remove
+from tests.admin import DAY_MS, event
+from tests.conftest import NOW_MS, shared_data
 from tests.faults.clients import batch, post
+from tests.older import make_older
 from tests.service import Service
 
 PROJECT = "INSERT INTO projects VALUES (1, '00000000-0000-4000-8000-000000000001', 'shop', 1)"
@@ -122,6 +127,125 @@ def test_killed_at_many_moments_it_ends_with_every_event(old_file):
     assert drengr(old_file, "verify")[0] == 0
     with closing(sqlite3.connect(old_file)) as connection:
         assert connection.execute("SELECT count(*) FROM events").fetchone() == (20000,)
+
+
+# --- people: the file is made anew ------------------------------------------------------------------------------------
+
+SLICE = "_EVENTS_IN_A_SLICE = 50_000"
+IN_SMALL_SLICES = """
+import sys
+from pathlib import Path
+from drengr.store import upgrade
+from drengr.store.sqlite import migrate
+migrate.MIGRATIONS = Path(sys.argv[2])
+upgrade(sys.argv[1], lambda text: print(text, flush=True))
+"""
+
+
+@pytest.fixture
+def before_people(tmp_path) -> Path:
+    """A file of the version before people, with users, devices that they share, and repeats."""
+    path = tmp_path / "events.db"
+    with closing(SqliteStore(str(path))) as store:
+        store.make_project("shop")
+        store.make_project("other")
+        numbers = [project.id for project in store.projects()]
+        for number in range(60):
+            ids = [(f"d{number % 9}", None), (f"d{number % 9}", f"u{number % 5}"), (f"u{number % 7}", None)]
+            events = [event(install_id=device, external_id=user, occurred_at=NOW_MS - number * DAY_MS // 4 - n,
+                            event_id=f"e{(number + n) % 170}") for n, (device, user) in enumerate(ids)]  # fmt: skip
+            store.add(numbers[number % 2], events)
+    make_older(str(path))
+    return path
+
+
+def shown(path: Path, view: str = "events") -> list[tuple]:
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(f"SELECT * FROM {view} ORDER BY id").fetchall()
+
+
+@pytest.fixture
+def small_slices(tmp_path) -> Path:
+    """The migrations, with the one to people in steps of twenty events."""
+    folder = tmp_path / "small"
+    shutil.copytree(migrate.MIGRATIONS, folder)
+    script = folder / "0013_people.py"
+    assert SLICE in script.read_text()
+    script.write_text(script.read_text().replace(SLICE, "_EVENTS_IN_A_SLICE = 20"))
+    return folder
+
+
+def test_the_upgrade_to_people_goes_on_where_it_was_killed(before_people, small_slices):
+    events = shown(before_people)
+    command = [sys.executable, "-c", IN_SMALL_SLICES, str(before_people), str(small_slices)]
+    heard: list[str] = []
+    for lines in range(4, 24, 3):  # each run is killed some lines later than the one before
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            heard += [line for _, line in zip(range(lines), process.stdout, strict=False)]
+            time.sleep(random.random() / 50)
+            process.kill()
+    upgrade(str(before_people), heard.append)
+    assert shown(before_people) == events
+    assert len(copies(before_people)) <= 2  # a second one when it was killed just when the first was whole
+    shares = [int(line.split()[1]) for line in heard if line.startswith("Events: ")]
+    assert shares == sorted(shares) and len(set(shares)) > 3  # no later run began anew
+    assert not before_people.with_name(before_people.name + ".upgrade").exists()
+    assert drengr(before_people, "verify")[0] == 0
+    with closing(SqliteStore(str(before_people))) as store:
+        store.add(1, [event(event_id="e1"), event()])  # a repeat, and a new one
+        assert store.wrong_totals() == [] and store.faults() == []
+
+
+def test_a_file_that_was_written_to_after_a_killed_upgrade_is_begun_anew(before_people, small_slices):
+    command = [sys.executable, "-c", IN_SMALL_SLICES, str(before_people), str(small_slices)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert any(line.startswith("Events: ") and "Events: 0" not in line for line in process.stdout)
+        process.kill()
+    with closing(sqlite3.connect(before_people)) as older, older:  # the older version was started once more
+        older.execute("UPDATE semantic_events SET dims = '{\"late\":\"yes\"}' WHERE id = 1")
+    upgrade(str(before_people), lambda _text: None)
+    assert shown(before_people)[0][11] == '{"late":"yes"}'
+
+
+def test_what_was_deleted_before_is_in_no_page_afterwards_and_no_number_comes_again(before_people):
+    with closing(sqlite3.connect(before_people)) as older, older:
+        older.execute("PRAGMA secure_delete = 0")
+        older.executescript("CREATE TABLE gone (x TEXT); INSERT INTO gone VALUES ('marked'); DROP TABLE gone;")
+    assert b"marked" in before_people.read_bytes()
+    mode = before_people.stat().st_mode
+    upgrade(str(before_people), lambda _text: None)
+    assert b"marked" not in before_people.read_bytes() and before_people.stat().st_mode == mode
+    with closing(SqliteStore(str(before_people))) as store:
+        assert store.database.read("PRAGMA auto_vacuum") == [(2,)]  # incremental
+        newest = store.last_id()
+        store.commits.run(lambda connection: remove(connection, [newest], "deleted"))
+        store.add(1, [event()])
+        assert store.last_id() > newest
+        assert store.database.writing_connection().execute("PRAGMA secure_delete").fetchone() == (1,)
+
+
+def test_what_an_operator_made_in_the_file_is_kept_as_far_as_it_fits(before_people):
+    with closing(sqlite3.connect(before_people)) as older, older:
+        older.executescript(
+            "CREATE TABLE mine (x TEXT); INSERT INTO mine VALUES ('kept'); CREATE INDEX mine_by_x ON mine (x);"
+            "CREATE INDEX events_by_user ON semantic_events (external_id); CREATE VIEW orders AS SELECT id FROM events;"
+        )
+    heard: list[str] = []
+    upgrade(str(before_people), heard.append)
+    assert any("The index events_by_user is not there any more" in line for line in heard)
+    with closing(sqlite3.connect(before_people)) as connection:
+        assert connection.execute("SELECT * FROM mine").fetchall() == [("kept",)]
+        assert connection.execute("SELECT count(*) FROM orders").fetchone()[0] == len(shown(before_people))
+
+
+def test_a_file_that_another_program_has_open_is_not_upgraded(before_people):
+    with closing(sqlite3.connect(before_people)) as shell:
+        shell.execute("PRAGMA journal_mode = wal")
+        shell.execute("BEGIN")
+        shell.execute("SELECT count(*) FROM events").fetchone()
+        with pytest.raises(DatabaseError, match="is open in another program; close it first"):
+            upgrade(str(before_people), lambda _text: None)
+    upgrade(str(before_people), lambda _text: None)
 
 
 # --- beside a running service -----------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ def ndjson(rows) -> bytes:
 ROWS = [{"event": f"e{n}", "properties": {"n": n, "s": 'a"}],[{\\'}} for n in range(50)]
 CSV = b'event,properties.n,properties.s\r\ne0,0,"a""}],[{\\"\r\n'
 
-SAME_LINES = b'{"a":0}\n' * 2_000_000
+SAME_LINES = b'{"a":0}\n' * 1_400_000
 
 SHAPES = {
     "ndjson": ndjson(ROWS),

@@ -5,14 +5,15 @@ import threading
 import pytest
 
 from drengr.page import asking
-from drengr.store import DatabaseError
+from drengr.store import DatabaseError, TooLong
+from drengr.store.sqlite.verb import verb
 
 
 @pytest.fixture
 def held(monkeypatch):
     """Both places are taken."""
     monkeypatch.setattr(asking, "_WAIT_S", 0.01)
-    with asking.asking(), asking.asking():
+    with asking.asking(has_deadline=True), asking.asking(has_deadline=True):
         yield
 
 
@@ -28,11 +29,11 @@ def test_the_doors_and_what_changes_something_do_not_wait_for_rooms(client, here
 
 
 def test_a_room_waits_a_moment_for_its_place(client, here, monkeypatch):
-    with asking.asking():
+    with asking.asking(has_deadline=True):
         begun, go_on = threading.Event(), threading.Event()
 
         def hold() -> None:
-            with asking.asking():
+            with asking.asking(has_deadline=True):
                 begun.set()
                 go_on.wait(5)
 
@@ -48,9 +49,37 @@ def test_a_database_that_cannot_be_used_is_a_page_that_says_what_to_do(client, h
     def fail(*_: object) -> None:
         raise DatabaseError("/var/lib/secret/path is damaged")
 
-    for verb in ("session", "projects", "problems", "ledger"):
-        monkeypatch.setattr(type(store), verb, fail)
+    for name in ("session", "projects", "problems", "ledger"):
+        monkeypatch.setattr(type(store), name, fail)
     for path in (here, f"{here}/settings", "/ui/"):
         answer = client.get(path)
         assert answer.status_code == 503 and "text/html" in answer.headers["Content-Type"]
         assert "drengr doctor" in answer.text and "/var/lib" not in answer.text
+
+
+def test_what_takes_longer_than_two_seconds_is_given_up(client, here, store, monkeypatch):
+    endless = "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
+
+    @verb
+    def ask_for_ever(self, *_: object) -> object:
+        return self.database.read(endless)
+
+    monkeypatch.setattr(asking, "_ASK_S", 0.05)
+    monkeypatch.setattr(type(store), "all_keys", ask_for_ever)
+    answer = client.get(f"{here}/settings")
+    assert answer.status_code == 503 and "This took too long" in answer.text
+    assert client.get(f"{here}/import").status_code == 200
+
+
+@pytest.mark.both_stores
+def test_a_limit_holds_for_this_thread_and_only_inside(store):
+    with store.limited(5):
+        assert store.projects() == []
+    with pytest.raises(TooLong), store.limited(0):
+        ask(store)
+    assert store.projects() == []
+
+
+def ask(store) -> None:
+    while True:  # SQLite looks at the clock once a millisecond of work
+        store.projects()

@@ -1,11 +1,16 @@
 """In and out of the page, and what thieves and other sites try: contract 12, Sign-in, CSRF."""
 
 import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 from itsdangerous import URLSafeSerializer
 
 from drengr.store.sessions import IDLE_MS, LINK_MS
+from tests.service import Service
 
 FORM = "/ui/sign-in"
 
@@ -294,3 +299,20 @@ def test_a_link_works_in_a_flood_and_good_keys_are_no_failures(client, tenant, l
         sign_in_answer(client, f"drengr_sk_{number}")
     assert sign_in_answer(client, tenant.secret_key).status_code == 429
     client.post("/ui/sign-out")
+
+
+def test_the_limit_is_that_of_all_workers_together(tmp_path):
+    with Service(tmp_path / "events.db", WEB_CONCURRENCY="2") as service:
+
+        def tried(number: int) -> int:
+            try:
+                with urlopen(f"{service.url}/ui/sign-in", f"key=drengr_sk_{number}".encode()) as answer:
+                    return answer.status
+            except HTTPError as refused:
+                with refused:
+                    return refused.code
+
+        with ThreadPoolExecutor(8) as pool:
+            statuses = Counter(pool.map(tried, range(60)))
+    assert set(statuses) == {403, 429}
+    assert statuses[403] in (20, 40)  # 40: a minute began meanwhile

@@ -11,8 +11,10 @@ from contextlib import closing
 import pytest
 
 from drengr.admin.questions import CountQuery, PageQuery, Position
+from drengr.people.questions import FunnelQuery, PeopleQuery
 from drengr.store import Added, open_store
-from tests.admin import event
+from drengr.store.postgresql.removal import remove
+from tests.admin import DAY_MS, event
 from tests.conftest import NOW_MS
 from tests.service import free_port
 
@@ -55,13 +57,17 @@ def test_many_threads_write_and_read_and_every_number_comes_out(bouncer):
             each = (store, another)[number % 2]
             added = each.add(1, [event(event_id=f"{number}-{n}", event_name=f"e{n}") for n in range(9)], metered=True)
             assert each.page(1, PageQuery(0, Position(2**62, 0), 5))
+            assert each.funnel(1, FunnelQuery(NOW_MS - DAY_MS, NOW_MS, ("e0", "e8"), DAY_MS)) == [1, 1]
             return added
 
         with ThreadPoolExecutor(12) as pool:
             assert list(pool.map(work, range(60))) == [Added(9, 0)] * 60
-        assert store.count(1, CountQuery(NOW_MS - 86_400_000, NOW_MS)).total == 540
+        assert store.count(1, CountQuery(NOW_MS - DAY_MS, NOW_MS)).total == 540
         assert store.wrong_totals() == []
         store.prove_writable()
+        ids = [row[0] for row in store.database.read("SELECT id FROM semantic_events")]
+        assert store.database.run(lambda connection: remove(connection, ids[:100], "deleted")) == 100
+        assert store.wrong_totals() == [] and store.people(1, PeopleQuery(5))[0].events == 440
         place = store.last_id()
         another.add_history(1, [event()])
         assert len(store.arrivals(1, place, PageQuery(0, Position(0, 0), 5)).events) == 1

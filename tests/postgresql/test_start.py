@@ -2,13 +2,14 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
-import time
 
 import pytest
 
 from drengr.store import DatabaseError, Unreachable, exists, open_store
+from drengr.store.postgresql import schema
 from tests.cluster import FAST, Cluster, require_postgresql
 from tests.faults.clients import batch, post
 from tests.service import Service, free_port
@@ -49,18 +50,16 @@ CANNOT = {
 @pytest.mark.parametrize(("make", "sentence"), CANNOT.values(), ids=CANNOT)
 def test_what_cannot_be_mended_by_waiting_ends_the_start_at_once(strict, tmp_path, make, sentence):
     location = make(strict)
-    begun = time.monotonic()
-    code, output = run(location, tmp_path, "serve", PORT=str(free_port()))
+    code, output = run(location, tmp_path, "serve", PORT=str(free_port()), DRENGR_DATABASE_WAIT="86400")
     assert (code, sentence in output) == (3, True), output
-    assert time.monotonic() - begun < 15  # and not the 30 s of a server that is away
     for secret in (PASSWORD, "wr0ng", ROLE, "nobody_here", "127.0.0.1:" + str(strict.port), "Traceback"):
         assert secret not in output
 
 
 def test_a_server_that_is_away_is_waited_for_with_a_sentence_a_try(tmp_path):
     location = f"postgresql://{ROLE}:{PASSWORD}@127.0.0.1:{free_port()}/x"
-    code, output = run(location, tmp_path, "serve", PORT=str(free_port()), DRENGR_DATABASE_WAIT="2")
-    assert code == 3 and 2 <= output.count("PostgreSQL cannot be reached. Trying again.") <= 4
+    code, output = run(location, tmp_path, "serve", PORT=str(free_port()), DRENGR_DATABASE_WAIT="4")
+    assert code == 3 and 1 <= output.count("PostgreSQL cannot be reached. Trying again.") <= 6
     assert PASSWORD not in output and ROLE not in output and "Traceback" not in output
     code, output = run(location, tmp_path, "project", "list")
     assert code == 1 and "PostgreSQL cannot be reached" in output and PASSWORD not in output
@@ -105,11 +104,11 @@ def test_tables_of_a_version_newer_by_one_are_used_and_by_two_refused(cluster, u
 
 def test_an_older_database_is_upgraded_by_who_starts_the_service(cluster, url, open_another, tmp_path, monkeypatch):
     open_another()
-    cluster.execute(url.rpartition("/")[2], "DELETE FROM migrations WHERE name > '0001_initial'")
-    (tmp_path / "0001_initial.sql").write_text("SELECT 1")
-    (tmp_path / "0002_more.sql").write_text("CREATE TABLE more (id bigint)")
+    for script in schema.MIGRATIONS.glob("*.sql"):
+        shutil.copy(script, tmp_path)
+    (tmp_path / "9000_more.sql").write_text("CREATE TABLE more (id bigint)")
     monkeypatch.setattr("drengr.store.postgresql.schema.MIGRATIONS", tmp_path)
-    with pytest.raises(DatabaseError, match=r"older version of Drengr \(0002_more\): drengr db migrate"):
+    with pytest.raises(DatabaseError, match=r"older version of Drengr \(9000_more\): drengr db migrate"):
         open_store(url)
     open_another(access="inspect")
     open_another(access="upgrade")

@@ -78,6 +78,19 @@ def test_a_set_that_changed_while_it_was_made_is_not_kept(store, tenant, monkeyp
     monkeypatch.undo()
 
 
+def test_no_set_is_begun_of_what_has_gone_meanwhile(store, tenant, monkeypatch):
+    store.add(tenant.project.id, [event()])
+    begin = gathering._begin
+
+    def of_nothing(keys, connection):
+        remove(connection, [row[0] for row in connection.execute("SELECT id FROM semantic_events")], "deleted")
+        return begin(keys, connection)
+
+    monkeypatch.setattr(gathering, "_begin", of_nothing)
+    store.gather_people(TODAY + 1, 9.0)
+    assert store.database.read("SELECT count(*) FROM day_sets") == [(0,)]
+
+
 def test_a_set_whose_maker_was_killed_is_made_again(store, tenant, monkeypatch):
     store.add(tenant.project.id, [event()])
     with monkeypatch.context() as dying:

@@ -213,6 +213,22 @@ def test_the_copy_that_an_upgrade_made_is_the_way_back_for_its_events(first_vers
         assert store.database_id() == known
 
 
+def test_a_device_that_had_two_users_since_the_backup_stays_its_own(tmp_path):
+    path, copy = str(tmp_path / "events.db"), str(tmp_path / "copy.db")
+    with closing(SqliteStore(path)) as store:
+        store.make_project("shop")
+        project_id = store.find_project("shop").id
+        store.add(project_id, [event(external_id=None, install_id="d"), event(external_id="u1", install_id="d")])
+        assert store.person(project_id, Who("device", "d")).id == "u1"
+        back_up(path, copy)
+        store.add(project_id, [event(external_id="u2", install_id="d")])
+    put_back(path, copy)
+    with closing(SqliteStore(path)) as store:
+        found = store.person(project_id, Who("device", "d"))
+        assert (found.kind, found.id, found.events) == ("device", "d", 1)
+        assert store.wrong_totals() == [] and store.person(project_id, Who("user", "u2")) is None
+
+
 def test_into_a_place_where_there_is_none_it_is_the_backup(backup, tmp_path):
     path = str(tmp_path / "new.db")
     made = put_back(path, backup)

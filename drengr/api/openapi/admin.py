@@ -25,6 +25,7 @@ def paths() -> dict[str, dict]:
         found[f"{base}/events"] = PROJECT_ID | {"get": _list(f"{base}/events"), "post": _track(f"{base}/events")}
         found[f"{base}/events/count"] = PROJECT_ID | {"get": _count(f"{base}/events/count")}
         found[f"{base}/ledger"] = PROJECT_ID | {"get": _ledger(f"{base}/ledger")}
+        found[f"{base}/imports"] = PROJECT_ID | {"get": _imports(f"{base}/imports")}
         found[f"{base}/export"] = PROJECT_ID | {"get": _export(f"{base}/export")}
     return found
 
@@ -111,6 +112,25 @@ def _ledger(path: str) -> dict:
         "security": SECRET,
         "parameters": parameters,
         "responses": {"200": answer("The days and the problems", "Ledger"), **admin_errors(codes, "LEDGER_FAILED")},
+    }
+
+
+def _imports(path: str) -> dict:
+    parameters = [
+        query(
+            "limit",
+            {"type": "integer", "minimum": 1, "default": DEFAULT_LIMIT},
+            f"Larger than {MAX_LIMIT} counts as {MAX_LIMIT}",
+        ),
+        query("cursor", {"type": "string"}, "The next_cursor of an earlier page"),
+    ]
+    codes = ("INVALID_LIMIT", "INVALID_CURSOR", "INVALID_FILTER")
+    return {
+        "operationId": named("listImports", path),
+        "summary": "Whole files that were imported, newest first; `drengr import --undo NUMBER` takes one back",
+        "security": SECRET,
+        "parameters": parameters,
+        "responses": {"200": answer("One page", "ImportPage"), **admin_errors(codes, "LIST_FAILED")},
     }
 
 

@@ -54,6 +54,19 @@ _SHOWN_EVENT = closed(
     received_at=INSTANT,
 )
 
+_IMPORT = closed(
+    "number source app_package file received_at imported skipped duplicates undone_at",
+    number={"type": "integer", "minimum": 1},
+    source=TEXT,
+    app_package=TEXT_OR_NULL,
+    file=TEXT_OR_NULL,
+    received_at=INSTANT,
+    imported=COUNT,
+    skipped=COUNT,
+    duplicates=COUNT,
+    undone_at={"type": ["string", "null"], "pattern": INSTANT["pattern"]},
+)
+
 _POSTED_EVENT = object_(
     "app_user_id event_name",
     app_user_id=_UUID,
@@ -180,6 +193,7 @@ SCHEMAS = {
             problems={"type": "array", "items": _PROBLEM, "maxItems": 200},
         ),
     ),
+    "ImportPage": closed("data next_cursor", data=listed(_IMPORT), next_cursor=TEXT_OR_NULL),
     "PostedEvent": _POSTED_EVENT,
     "PostedEvents": {
         "oneOf": [

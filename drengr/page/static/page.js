@@ -243,7 +243,12 @@ if (form) {
     if (!file || part("store").disabled) return;
     const mine = ++turn;
     for (const id of ["store", "look", "file", "source"]) part(id).disabled = true;
-    const headers = { "Content-Type": "application/octet-stream", Accept: "application/x-ndjson" };
+    const name = encodeURIComponent(file.name).replace(/['()*]/g, (each) => `%${each.charCodeAt(0).toString(16)}`);
+    const headers = {
+      "Content-Type": "application/octet-stream",
+      "Content-Disposition": `attachment; filename*=UTF-8''${name}`,
+      Accept: "application/x-ndjson",
+    };
     const answer = await send(file, false, headers, (share, line) => {
       let words = `${Math.floor(share * 100)} % sent`;
       try {

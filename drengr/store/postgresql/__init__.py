@@ -1,6 +1,7 @@
 """The store in PostgreSQL: any number of processes and machines write to it (contract 13)."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from uuid import uuid4
 
 from drengr.admin.exports import ExportQuery
@@ -9,10 +10,12 @@ from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
 from drengr.store import imports, names, projects, rules, sessions
 from drengr.store.clock import now_ms
+from drengr.store.imports import ImportRun
 from drengr.store.postgresql import count, export, followers, ledger, quota, read, schema, totals
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import LONG_WRITE_S, READ_S, Database
 from drengr.store.postgresql.erasing import PostgresqlParts
+from drengr.store.postgresql.import_verbs import ImportVerbs
 from drengr.store.postgresql.packing import dedup_key
 from drengr.store.postgresql.people import proof
 from drengr.store.postgresql.people.verbs import PeopleVerbs
@@ -58,7 +61,7 @@ _KNOWN = "SELECT count(*) FROM semantic_events WHERE project_id = ? AND dedup_ke
 _SIZE = "SELECT pg_database_size(current_database())"
 
 
-class PostgresqlStore(PeopleVerbs, RemovalVerbs):
+class PostgresqlStore(PeopleVerbs, RemovalVerbs, ImportVerbs):
     """A database with this process's connections. The verbs are explained at drengr.store.Store.
 
     url          libpq's
@@ -97,6 +100,10 @@ class PostgresqlStore(PeopleVerbs, RemovalVerbs):
     @verb
     def make_project(self, name: str) -> NewProject:
         return projects.make_project(self.database, name)
+
+    @verb
+    def rename_project(self, project: Project, name: str) -> None:
+        projects.rename_project(self.database, project, name)
 
     @verb
     def make_default_project(self) -> NewProject | None:
@@ -158,8 +165,9 @@ class PostgresqlStore(PeopleVerbs, RemovalVerbs):
         file_key: str | None = None,
         progress: Callable[[Added], Progress] | None = None,
         account: Account | None = None,
+        run: ImportRun | None = None,
     ) -> Added:
-        return imports.add_history(self.events.add_history, project_id, events, account, file_key, progress)
+        return imports.add_history(self.events.add_history, project_id, events, account, file_key, progress, run)
 
     def history_rows(self) -> int:
         return _HISTORY_ROWS
@@ -300,6 +308,9 @@ class PostgresqlStore(PeopleVerbs, RemovalVerbs):
 
     def quick_check(self, seconds: float) -> list[str] | None:
         return []  # PostgreSQL checks its pages itself, with initdb --data-checksums
+
+    def limited(self, seconds: float) -> AbstractContextManager[None]:
+        return self.database.limited(seconds)
 
     def observe_commits(self, observe: Callable[[float], None]) -> None:
         self.events.observe = observe

@@ -1,6 +1,7 @@
 """Transactions: how long they may take, and whether they are committed although nobody said so (contract 13)."""
 
 import random
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -9,7 +10,7 @@ from typing import Any, TypeVar
 import psycopg
 from psycopg import errors
 
-from drengr.store.errors import StoreError, Unreachable
+from drengr.store.errors import StoreError, TooLong, Unreachable
 from drengr.store.postgresql.connections import Connection, Connections
 
 # A request waits half a second for its place (see api/gate.py), looks up its key, and then writes or reads: below 5 s
@@ -22,6 +23,8 @@ LONG_WRITE_S = 25.0  # history: followers look back 60 s, and no transaction may
 LONG_READ_S = 3600.0  # verify
 
 _ASK_EVERY_S = 0.05
+_LITTLE_S = 0.01
+_WORK_MEM = "64MB"  # for one sort or table of people; the default of 4 would go to the disk
 _TRIALS = 6
 _PAUSE_S = 0.02  # at most, before the second trial; longer before each later one
 _STATUS = "SELECT pg_xact_status(?::xid8)"
@@ -54,11 +57,12 @@ class Database:
 
     def __init__(self, url: str, connections: int, synchronous: str) -> None:
         self.connections = Connections(url, connections)
+        self._limit = threading.local()  # .end: until when this thread may ask
         self._synchronous = "on" if synchronous == "FULL" else "off"
 
     def read(self, sql: str, parameters: Sequence[object] = (), seconds: float = LOOK_UP_S) -> list[tuple[Any, ...]]:
         """All rows of one quick query."""
-        deadline = time.monotonic() + seconds
+        deadline = time.monotonic() + self._left(seconds)
         try:
             return self._rows(sql, parameters, deadline)
         except psycopg.OperationalError as error:
@@ -69,13 +73,37 @@ class Database:
     @contextmanager
     def snapshot(self, seconds: float = READ_S, *, slow: bool = False) -> Iterator[Connection]:
         """A connection that sees one state of the database; it has its own limit on each statement."""
+        seconds = self._left(seconds)
         begin = (
             f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {_ms(seconds)};"
-            " SET LOCAL jit = off"
+            f" SET LOCAL jit = off; SET LOCAL work_mem = '{_WORK_MEM}'"
         )
         with self._begun(begin, time.monotonic() + seconds, slow=slow) as connection:
             yield connection
             connection.execute("ROLLBACK")
+
+    @contextmanager
+    def limited(self, seconds: float) -> Iterator[None]:
+        """What this thread reads inside takes no longer than that together. Raises TooLong."""
+        self._limit.end = time.monotonic() + seconds
+        try:
+            yield
+        except StoreError:
+            if time.monotonic() > self._limit.end - _LITTLE_S:
+                raise TooLong(seconds) from None
+            raise
+        finally:
+            self._limit.end = None
+
+    def _left(self, seconds: float) -> float:
+        """How long this thread may read now, at most so long. Raises TooLong when its time is over."""
+        end: float | None = getattr(self._limit, "end", None)
+        if end is None:
+            return seconds
+        left = end - time.monotonic()
+        if left < _LITTLE_S:
+            raise TooLong(seconds)
+        return min(seconds, left)
 
     @contextmanager
     def writing(self, deadline: float, *, slow: bool = False) -> Iterator[Connection]:

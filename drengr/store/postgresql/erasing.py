@@ -1,6 +1,7 @@
 """Who goes with an erasure, in PostgreSQL; and what removals need of it (contract 9, 13)."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from drengr.people.erasures import By, Erasure
@@ -22,6 +23,12 @@ _SHARED = """
 SELECT count(DISTINCT i.device_id) FROM identities AS i JOIN persons AS d ON d.id = i.device_id
 WHERE i.user_id = ? AND (d.is_shared OR EXISTS (
   SELECT FROM identities AS other WHERE other.device_id = d.id AND other.user_id <> i.user_id))
+"""
+_TABLES_OF_PROJECT = """
+SELECT c.table_name FROM information_schema.columns AS c
+JOIN information_schema.tables AS t USING (table_schema, table_name)
+WHERE c.table_schema = current_schema() AND c.column_name = 'project_id' AND t.table_type = 'BASE TABLE'
+  AND c.table_name NOT IN ('semantic_events', 'removals') ORDER BY c.table_name
 """
 _SETTLES_MS = 30_000  # no transaction takes longer
 _ALL_DEVICES = 2**31
@@ -81,5 +88,13 @@ class PostgresqlParts:
     def others_wait(self) -> bool:
         return False  # writers here do not wait for each other
 
-    def clean(self) -> bool:
+    def drop(self, project_id: int) -> None:
+        for (table,) in self._database.read(_TABLES_OF_PROJECT, (), READ_S):
+            self._database.run(partial(_drop, table=table, project_id=project_id), LONG_WRITE_S)
+
+    def clean(self, *, anew: bool) -> bool:
         return True  # room is used again after VACUUM, which is the operator's
+
+
+def _drop(connection: Connection, table: str, project_id: int) -> None:
+    connection.execute(f"DELETE FROM {table} WHERE project_id = ?", (project_id,))

@@ -10,6 +10,7 @@ from drengr.store.postgresql.database import Database
 from drengr.store.postgresql.verb import verb
 from drengr.store.removals import Keeping, UnderWay
 from drengr.store.removing import Remover
+from drengr.store.results import Project
 
 
 class RemovalVerbs:
@@ -45,6 +46,10 @@ class RemovalVerbs:
         return self.database.run(
             lambda connection: removals.delete_events(connection, project_id, condition, now_ms())
         )
+
+    @verb
+    def delete_project(self, project: Project) -> int:
+        return self.database.run(lambda connection: removals.delete_project(connection, project))
 
     @verb
     def keeping(self, project_id: int) -> Keeping:

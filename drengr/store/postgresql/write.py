@@ -66,7 +66,7 @@ _ADD_TO_USAGE = """
 INSERT INTO live_usage (project_id, day, slot, events) VALUES {rows}
 ON CONFLICT (project_id, day, slot) DO UPDATE SET events = live_usage.events + excluded.events
 """
-Alongside = Callable[[Connection, Added], object]
+Alongside = Callable[[Connection, Added, list[int]], object]
 
 
 class Addition:
@@ -133,7 +133,10 @@ class EventWriter:
         *,
         alongside: Alongside | None = None,
     ) -> Added:
-        """The same in a transaction of its own that may take longer; `alongside` is called in it."""
+        """The same in a transaction of its own that may take longer.
+
+        alongside  called in it with the connection, what became of the events, and the ids of those that were not here
+        """
         addition = Addition(project_id, events, account, False, alongside)
         if not events and alongside is None and not addition.account.received:
             return Added(0, 0)
@@ -190,7 +193,7 @@ class EventWriter:
         for addition in additions:
             addition.look_up(known)
         ids, row = _insert(connection, [(a.project_id, event) for a in additions for event in a.taken])
-        entries, usage, results, first = Entries(), Counter[tuple[int, int]](), [], 1
+        entries, usage, results, own_ids, first = Entries(), Counter[tuple[int, int]](), [], [], 1
         for addition in additions:
             new = [(ids[place], event) for place, event in enumerate(addition.taken, first) if place in ids]
             first += len(addition.taken)
@@ -199,10 +202,11 @@ class EventWriter:
             if addition.metered and new:
                 usage[addition.project_id, addition.events[0].received_at // DAY_MS] += len(new)
             results.append(added)
+            own_ids.append([number for number, _ in new])
         transaction = _account(connection, entries, usage)
-        for addition, added in zip(additions, results, strict=True):
+        for addition, added, those in zip(additions, results, own_ids, strict=True):
             if addition.alongside is not None:
-                addition.alongside(connection, added)
+                addition.alongside(connection, added, those)
         return results, transaction, row
 
 

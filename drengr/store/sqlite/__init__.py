@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 
 from drengr.admin.exports import ExportQuery
 from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
 from drengr.store import imports, names, projects, rules, sessions
+from drengr.store.imports import ImportRun
 from drengr.store.removing import Remover
 from drengr.store.results import (
     FIRST_DAY,
@@ -45,6 +46,7 @@ from drengr.store.sqlite import (
     history,
     ledger,
     migrate,
+    patience,
     place,
     quota,
     read,
@@ -55,6 +57,7 @@ from drengr.store.sqlite import (
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.erasing import SqliteParts
 from drengr.store.sqlite.group_commit import GroupCommit
+from drengr.store.sqlite.import_verbs import ImportVerbs
 from drengr.store.sqlite.people import proof
 from drengr.store.sqlite.people.verbs import PeopleVerbs
 from drengr.store.sqlite.removal_verbs import RemovalVerbs
@@ -62,7 +65,7 @@ from drengr.store.sqlite.verb import verb
 from drengr.store.sqlite.write import EventWriter
 
 
-class SqliteStore(PeopleVerbs, RemovalVerbs):
+class SqliteStore(PeopleVerbs, RemovalVerbs, ImportVerbs):
     """An open file with its one way to write. The verbs are explained at drengr.store.Store.
 
     path         of the SQLite file
@@ -82,6 +85,10 @@ class SqliteStore(PeopleVerbs, RemovalVerbs):
     def make_project(self, name: str) -> NewProject:
         self.commits.run(history.leave_a_gap)
         return projects.make_project(self.commits, name)
+
+    @verb
+    def rename_project(self, project: Project, name: str) -> None:
+        projects.rename_project(self.commits, project, name)
 
     @verb
     def make_default_project(self) -> NewProject | None:
@@ -143,8 +150,9 @@ class SqliteStore(PeopleVerbs, RemovalVerbs):
         file_key: str | None = None,
         progress: Callable[[Added], Progress] | None = None,
         account: Account | None = None,
+        run: ImportRun | None = None,
     ) -> Added:
-        return imports.add_history(self.events.add, project_id, events, account, file_key, progress)
+        return imports.add_history(self.events.add, project_id, events, account, file_key, progress, run)
 
     def history_rows(self) -> int:
         return self.commits.pace.rows()
@@ -280,6 +288,9 @@ class SqliteStore(PeopleVerbs, RemovalVerbs):
     @verb
     def quick_check(self, seconds: float) -> list[str] | None:
         return condition.quick_check(self.database, seconds)
+
+    def limited(self, seconds: float) -> AbstractContextManager[None]:
+        return patience.limited(self.database.reading_connection(), seconds)
 
     def observe_commits(self, observe: Callable[[float], None]) -> None:
         self.commits.observe = observe

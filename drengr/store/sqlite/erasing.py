@@ -44,6 +44,12 @@ _PAGES_AT_ONCE = 200
 # not: two of 18,000 event ids were seen there. Only a file that is made anew has none; a small one soon is.
 _SOON_MADE_ANEW_BYTES = 64 << 20
 _CHECKPOINT_WAITS_MS = 100
+_DROP_WAITS_MS = 5_000
+# Foreign keys are off where these rows go: for each name SQLite would read the totals of all projects.
+_TABLES_OF_PROJECT = """
+SELECT t.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
+WHERE t.type = 'table' AND c.name = 'project_id' AND t.name NOT IN ('semantic_events', 'removals')
+"""
 
 
 def erase(commits: GroupCommit, project_id: int, who: Who, by: By, requester: str | None) -> erasures.Begun:
@@ -115,12 +121,17 @@ class SqliteParts:
     def others_wait(self) -> bool:
         return self._commits.pace.rows() < HISTORY_ROWS
 
-    def clean(self) -> bool:
+    def drop(self, project_id: int) -> None:
+        with closing(connect(self._database.path, foreign_keys=0, busy_timeout=_DROP_WAITS_MS)) as connection:
+            for (table,) in connection.execute(_TABLES_OF_PROJECT).fetchall():  # each by itself: others have turns
+                connection.execute(f"DELETE FROM {table} WHERE project_id = ?", (project_id,))
+
+    def clean(self, *, anew: bool) -> bool:
         while self._database.read("PRAGMA freelist_count")[0][0]:
             if not self._commits.run(_shrink, _PAGES_AT_ONCE):
                 break
         with closing(connect(self._database.path)) as connection:
-            if os.path.getsize(self._database.path) <= _SOON_MADE_ANEW_BYTES:
+            if anew and os.path.getsize(self._database.path) <= _SOON_MADE_ANEW_BYTES:
                 connection.execute("VACUUM")
             connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_WAITS_MS}")
             is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

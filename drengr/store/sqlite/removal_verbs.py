@@ -6,6 +6,7 @@ from drengr.people.questions import Who
 from drengr.store import erasures, removals
 from drengr.store.removals import Keeping, UnderWay
 from drengr.store.removing import Remover
+from drengr.store.results import Project
 from drengr.store.sqlite import erasing
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.group_commit import GroupCommit
@@ -49,6 +50,11 @@ class RemovalVerbs:
             )
         )
         return number
+
+    @verb
+    def delete_project(self, project: Project) -> int:
+        removal: int = self.commits.run(lambda connection: removals.delete_project(connection, project))
+        return removal
 
     @verb
     def keeping(self, project_id: int) -> Keeping:

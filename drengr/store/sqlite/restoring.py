@@ -25,7 +25,8 @@ from drengr.store.sqlite.people.devices import keep_marks
 GO_BACK = frozenset(
     {
         "semantic_events", "event_names", "origins", "identities", "persons", "person_days", "day_people", "day_sets",
-        "day_totals", "hour_totals", "live_usage", "ledger_days", "problems", "import_progress", "heartbeat",
+        "day_totals", "hour_totals", "live_usage", "ledger_days", "problems", "imports", "import_ids",
+        "import_progress", "heartbeat",
     }
 )  # fmt: skip
 _ITS_OWN = frozenset({"schema_migration"})  # of each file

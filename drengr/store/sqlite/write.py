@@ -53,7 +53,7 @@ _R = TypeVar("_R")
 Word = tuple[object, ...]  # (project_id, name) or (source, app_package)
 Codes = dict[Word, int]
 Row = tuple[Pair, tuple[Any, ...]]  # the event's ids; all that _INSERT wants but the number of their identity
-Alongside = Callable[[sqlite3.Connection, Added], object]
+Alongside = Callable[[sqlite3.Connection, Added, range], object]
 
 
 class EventWriter:
@@ -76,8 +76,8 @@ class EventWriter:
 
         account    what the rows were that these events come from; None: an event a row, all of them through one door
         metered    count what is stored against the project's daily quota
-        alongside  called in the same transaction, with the connection and what became of the events; called again when
-                   that had to be rolled back because of a neighbour
+        alongside  called in the same transaction, with the connection, what became of the events, and from which id to
+                   which they lie; called again when that had to be rolled back because of a neighbour
         Raises     Busy, DatabaseError, sqlite3.Error, what `alongside` raises: then nothing is stored
         """
         if not events and alongside is None and not (account and account.received):
@@ -157,7 +157,7 @@ class _Addition:
         entries = Entries()
         self._enter(connection, entries, added, ids)
         connection.executemany(ledger.ADD, entries.rows())
-        return self._ended(connection, added)
+        return self._ended(connection, added, ids)
 
     @staticmethod
     def together(connection: sqlite3.Connection, additions: "list[_Addition]") -> list[Added] | None:
@@ -177,13 +177,14 @@ class _Addition:
         _meter(connection, usage)
         entries, first_id = Entries(), ids.start
         results = [Added(len(addition.taken), 0, *addition.refused) for addition in additions]
+        own_ids = []
         for addition, added in zip(additions, results, strict=True):
-            own_ids = range(first_id, first_id + added.inserted)
-            addition._enter(connection, entries, added, own_ids)
-            first_id = own_ids.stop
+            own_ids.append(range(first_id, first_id + added.inserted))
+            addition._enter(connection, entries, added, own_ids[-1])
+            first_id = own_ids[-1].stop
         connection.executemany(ledger.ADD, entries.rows())
-        for addition, added in zip(additions, results, strict=True):
-            addition._ended(connection, added)
+        for addition, added, those in zip(additions, results, own_ids, strict=True):
+            addition._ended(connection, added, those)
         for addition in additions:  # only now: had it been undone, the new codes would mean nothing
             addition.learned = learned
         return results
@@ -205,9 +206,9 @@ class _Addition:
         if added.inserted:
             entries.saw(key, ids[0], ids[-1], received_at)
 
-    def _ended(self, connection: sqlite3.Connection, added: Added) -> Added:
+    def _ended(self, connection: sqlite3.Connection, added: Added, ids: range) -> Added:
         if self.alongside is not None:
-            self.alongside(connection, added)
+            self.alongside(connection, added, ids)
         return added
 
     def _look_up(self, known: floors.Floors) -> None:

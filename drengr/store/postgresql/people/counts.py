@@ -22,16 +22,18 @@ from drengr.store.postgresql.database import Database
 _BUCKET = "width_bucket(e.occurred_at, ?::bigint[])"
 
 _COUNT = """
-SELECT count(DISTINCT w.person_id)
-FROM (SELECT DISTINCT e.identity_id FROM semantic_events AS e
-      WHERE {filters} AND e.occurred_at >= ? AND e.occurred_at <= ?) AS e
-JOIN identity_people AS w USING (identity_id) WHERE w.project_id = ?
+SELECT count(*) FROM (
+  SELECT DISTINCT w.person_id
+  FROM (SELECT DISTINCT e.identity_id FROM semantic_events AS e
+        WHERE {filters} AND e.occurred_at >= ? AND e.occurred_at <= ?) AS e
+  JOIN identity_people AS w USING (identity_id) WHERE w.project_id = ? AND w.person_id IS NOT NULL) AS people
 """
 _COUNT_BUCKETS = f"""
-SELECT e.bucket, count(DISTINCT w.person_id)
-FROM (SELECT DISTINCT e.identity_id, {_BUCKET} AS bucket FROM semantic_events AS e
-      WHERE {{filters}} AND e.occurred_at >= ? AND e.occurred_at <= ?) AS e
-JOIN identity_people AS w USING (identity_id) WHERE w.project_id = ? AND w.person_id IS NOT NULL
+SELECT bucket, count(*) FROM (
+  SELECT DISTINCT w.person_id, {_BUCKET} AS bucket
+  FROM semantic_events AS e JOIN identity_people AS w USING (identity_id)
+  WHERE {{filters}} AND e.occurred_at >= ? AND e.occurred_at <= ? AND w.project_id = ? AND w.person_id IS NOT NULL
+) AS people
 GROUP BY 1 ORDER BY 1
 """
 # (period of a person's first event of all time, period of an event, people) by their numbers, from 1
@@ -44,10 +46,9 @@ WITH firsts AS (
   WHERE w.project_id = ? AND w.person_id IS NOT NULL
   GROUP BY 1 HAVING min(e.first_at) >= ? AND min(e.first_at) < ?
 ), seen AS (
-  SELECT DISTINCT w.person_id, e.period
-  FROM (SELECT DISTINCT e.identity_id, {_BUCKET} AS period FROM semantic_events AS e
-        WHERE e.project_id = ? AND e.occurred_at >= ? AND e.occurred_at < ?) AS e
-  JOIN identity_people AS w USING (identity_id) WHERE w.project_id = ?
+  SELECT DISTINCT w.person_id, {_BUCKET} AS period
+  FROM semantic_events AS e JOIN identity_people AS w USING (identity_id)
+  WHERE e.project_id = ? AND e.occurred_at >= ? AND e.occurred_at < ? AND w.project_id = ?
 )
 SELECT {_BUCKET}, seen.period, count(*) FROM firsts AS e JOIN seen USING (person_id) GROUP BY 1, 2
 """

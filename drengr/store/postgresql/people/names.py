@@ -27,10 +27,12 @@ CROSS JOIN LATERAL (
   ORDER BY occurred_at DESC, id DESC LIMIT 1) AS newest
 """
 _PEOPLE = """
-SELECT e.name_id, count(DISTINCT w.person_id)
-FROM (SELECT DISTINCT name_id, identity_id FROM semantic_events
-      WHERE name_id = ANY(?::bigint[]) AND occurred_at >= ? AND occurred_at < ?) AS e
-JOIN identity_people AS w USING (identity_id) WHERE w.project_id = ? GROUP BY 1
+SELECT name_id, count(*) FROM (
+  SELECT DISTINCT e.name_id, w.person_id
+  FROM semantic_events AS e JOIN identity_people AS w USING (identity_id)
+  WHERE e.name_id = ANY(?::bigint[]) AND e.occurred_at >= ? AND e.occurred_at < ?
+    AND w.project_id = ? AND w.person_id IS NOT NULL) AS people
+GROUP BY 1
 """
 _SAMPLE = """
 SELECT e.dims::text, e.measures::text

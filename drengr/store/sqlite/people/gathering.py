@@ -23,8 +23,10 @@ WHERE day < ? AND NOT EXISTS (
 ORDER BY day DESC LIMIT ?
 """
 _FORSAKEN = "DELETE FROM day_sets WHERE people IS NULL AND begun_at < ?"
-_BEGIN = """
-INSERT INTO day_sets (id, project_id, name_id, day, begun_at) VALUES (random(), ?, ?, ?, ?)
+_BEGIN = f"""
+INSERT INTO day_sets (id, project_id, name_id, day, begun_at) SELECT random(), :project_id, :name_id, :day, :now_ms
+WHERE EXISTS (
+  SELECT 1 FROM day_totals WHERE project_id = :project_id AND day = :day AND :name_id IN (name_id, {EVERYBODY}))
 ON CONFLICT DO NOTHING RETURNING id
 """
 _GIVE_UP = "DELETE FROM day_sets WHERE id = ?"
@@ -49,8 +51,13 @@ def gather(database: Database, commits: GroupCommit, today: int, seconds: float)
 
 def _begin(keys: list[Key], connection: sqlite3.Connection) -> dict[int, Key]:
     connection.execute(_FORSAKEN, (now_ms() - _FORSAKEN_MS,))
-    begun = [(connection.execute(_BEGIN, (*key, now_ms())).fetchone(), key) for key in keys]
-    return {row[0]: key for row, key in begun if row}
+    begun: dict[int, Key] = {}
+    for key in keys:
+        asked = dict(zip(("project_id", "name_id", "day", "now_ms"), (*key, now_ms()), strict=True))
+        row = connection.execute(_BEGIN, asked).fetchone()
+        if row:  # else somebody else is at it, or its events have gone meanwhile
+            begun[row[0]] = key
+    return begun
 
 
 def _worked_out(database: Database, project_id: int, name_id: int, day: int) -> tuple[bytes, bytes]:
