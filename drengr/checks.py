@@ -12,7 +12,7 @@ from typing import NamedTuple
 from drengr import __version__
 from drengr.config import Config, unknown_settings
 from drengr.events.times import DAY_MS, iso_text
-from drengr.store import Condition, LedgerDay, Store, StoreError
+from drengr.store import Condition, LedgerDay, Store, StoreError, Upgrade
 from drengr.store.clock import now_ms
 
 _WEEK = 7
@@ -38,6 +38,7 @@ def quick_findings(config: Config, store: Store) -> Iterator[Finding]:
     yield settings(config)
     for check in _QUICK:
         yield _of_store(check, store)
+    yield versions()
     yield keys_file(config)
 
 
@@ -180,15 +181,20 @@ def _filesystem(store: Store) -> Finding:
     return Finding("filesystem", "ok", "The database lies on a disk of this machine.")
 
 
-def _versions(_: Store) -> Finding:
-    return Finding("versions", "ok", f"Drengr {__version__}, Python {platform.python_version()}.")
-
-
 _CHECKS = (
-    _rights, _disk, _wal, _integrity, _totals, _clock, _versions, _secret_key, _backup, _erasures,
+    _rights, _disk, _wal, _integrity, _totals, _clock, _secret_key, _backup, _erasures,
     _filesystem,
 )  # fmt: skip
-_QUICK = (_rights, _disk, _wal, _clock, _secret_key, _backup, _erasures, _filesystem, _versions)
+_QUICK = (_rights, _disk, _wal, _clock, _secret_key, _backup, _erasures, _filesystem)
+
+
+def versions(planned: Upgrade | None = None) -> Finding:
+    """planned  what the database lacks, where that may be older than the program"""
+    message = f"Drengr {__version__}, Python {platform.python_version()}."
+    if planned is None:
+        return Finding("versions", "ok", message)
+    return Finding("versions", "warn", f"{message} The database is of an older version: {planned}",
+                   "Restart the service, or stop it and run `drengr db migrate`.")  # fmt: skip
 
 
 def keys_file(config: Config) -> Finding:

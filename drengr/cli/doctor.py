@@ -9,11 +9,11 @@ from http.client import HTTPException
 
 import click
 
-from drengr.checks import Finding, keys_file, settings, store_findings
+from drengr.checks import Finding, keys_file, settings, store_findings, versions
 from drengr.cli.database import open_store
 from drengr.cli.printing import say, shown
 from drengr.config import BadSetting, Config, read_config
-from drengr.store import StoreError
+from drengr.store import StoreError, planned_upgrade
 
 _EXIT_CODES = {"ok": 0, "warn": 1, "fail": 2}
 _ANSWER_S = 5.0
@@ -49,6 +49,7 @@ def _findings() -> Iterator[Finding]:
     try:
         with open_store(must_exist=True, access="inspect") as store:
             yield from store_findings(store)
+        yield versions(planned_upgrade(config["DRENGR_DATABASE"]))
     except (StoreError, click.UsageError) as error:
         message = error.message if isinstance(error, click.UsageError) else str(error)
         yield Finding("integrity", "fail", message, "Set DRENGR_DATABASE to the service's file, or restore a backup.")

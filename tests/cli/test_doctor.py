@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from drengr import checks
 from drengr.cli import main
 from drengr.people.questions import Who
-from drengr.store import Problem
+from drengr.store import Problem, back_up
 from drengr.store.clock import now_ms
 from tests.admin import event
 from tests.service import Service, free_port
@@ -108,6 +108,40 @@ def test_a_damaged_file_is_a_failure(ask, store, tenant, database_path):
         file.seek(4096 * 60)
         file.write(b"\xff" * 4096 * 20)
     assert ask()[1]["integrity"]["status"] == "fail"
+
+
+def test_what_cannot_be_read_in_time_was_sound_in_the_last_backup(ask, monkeypatch, store, database_path, tmp_path):
+    monkeypatch.setattr(checks, "_CHECK_S", 0.0)
+    monkeypatch.setattr("drengr.store.sqlite.condition._STEPS", 1)
+    found = ask()[1]["integrity"]
+    assert (found["status"], "backup" in found["message"], "drengr verify" in found["advice"]) == ("ok", False, True)
+    back_up(str(database_path), str(tmp_path / "copy.db"))
+    found = ask()[1]["integrity"]
+    assert found["status"] == "ok" and "Z was sound" in found["message"]
+
+
+@pytest.mark.parametrize(("hours", "status"), [(1, "ok"), (25, "ok"), (27, "warn"), (None, "warn")])
+def test_a_backup_that_is_too_old_or_was_never_made_is_a_warning(ask, store, hours, status):
+    if hours is not None:
+        made = (1, now_ms() - hours * 3_600_000, "/elsewhere/copy.db")
+        store.commits.run(lambda connection: connection.execute("INSERT INTO backups VALUES (?, ?, ?)", made))
+    found = ask()[1]["backup"]
+    assert found["status"] == status and bool(found["advice"]) == (status == "warn")
+
+
+def test_a_file_of_an_older_version_is_a_warning(ask, store):
+    assert ask()[1]["versions"]["status"] == "ok"
+    store.commits.run(lambda connection: connection.execute("DELETE FROM schema_migration WHERE name > '0011'"))
+    found = ask()[1]
+    assert (found["versions"]["status"], "drengr db migrate" in found["versions"]["advice"]) == ("warn", True)
+    assert "older version" in found["versions"]["message"]
+
+
+def test_a_file_of_a_newer_version_is_a_failure(ask, store):
+    next_one = "INSERT INTO schema_migration SELECT 999, '9001_next', applied FROM schema_migration LIMIT 1"
+    store.commits.run(lambda connection: connection.execute(next_one))
+    code, found = ask()
+    assert code == 2 and "newer version of Drengr (9001_next)" in found["integrity"]["message"]
 
 
 def test_totals_and_a_ledger_that_are_not_the_events_are_failures(ask, store, tenant):

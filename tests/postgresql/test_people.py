@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from drengr.admin.questions import PageQuery, Position
 from drengr.people import questions
-from drengr.people.questions import FunnelQuery, PeopleQuery, RetentionQuery, Who
+from drengr.people.questions import FunnelQuery, PeopleQuery, RetentionQuery, Seen, Who
 from drengr.store import TooLong
 from drengr.store.postgresql import connections, read
 from drengr.store.postgresql import database as transactions
@@ -281,6 +281,35 @@ def test_many_identities_and_many_ids_that_begin_alike_are_answered_the_other_wa
     monkeypatch.setattr(read, "_FEW", 0)
     monkeypatch.setattr(listing, "_FEW", 0)
     assert answers() == before
+
+
+@pytest.mark.parametrize("events", [1, 4, 30])
+def test_the_list_is_told_from_the_newest_events_where_they_are_enough(store, project, monkeypatch, events):
+    chance = random.Random(2)
+    store.add(
+        project.id,
+        [
+            event(
+                install_id=f"d{chance.randrange(30)}", external_id=chance.choice(["u1", "u2", None]),
+                occurred_at=NOW_MS + chance.randrange(20),
+            )
+            for _ in range(200)
+        ],
+    )  # fmt: skip
+
+    def pages() -> list:
+        found, place = [], None
+        while page := store.people(project.id, PeopleQuery(3, place, until=NOW_MS + 15)):
+            found += page
+            place = Seen(page[-1].last_seen_at, page[-1].number)
+        return found
+
+    expected = pages()
+    assert len(expected) > 5
+    monkeypatch.setattr(listing, "_FIRST_EVENTS", events)
+    assert pages() == expected
+    monkeypatch.setattr(listing, "_MOST_EVENTS", 0)
+    assert pages() == expected
 
 
 @pytest.mark.parametrize("ask", ["funnel", "retention"])

@@ -8,7 +8,7 @@ from drengr.store.postgresql import arrays
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import Database
 from drengr.store.postgresql.people.keys import folded, person_key
-from drengr.store.postgresql.people.who import IDENTITIES_OF, devices_of, person_of
+from drengr.store.postgresql.people.who import IDENTITIES_OF, OWNER, devices_of, person_of
 
 _FEW = 1000  # people whose events are looked up one by one; past that, all of a project are read
 _INDEXED = 100  # characters of an id, see schema_postgresql.sql
@@ -25,6 +25,20 @@ FROM ({IDENTITIES_OF}) AS w CROSS JOIN LATERAL (
   FROM semantic_events WHERE identity_id = w.identity_id) AS e
 GROUP BY w.person_id
 """
+_OF_NEWEST = f"""
+WITH newest AS MATERIALIZED (
+  SELECT identity_id, occurred_at FROM semantic_events WHERE project_id = ? AND occurred_at <= ?
+  ORDER BY occurred_at DESC LIMIT ?
+)
+SELECT (SELECT count(*) FROM newest), (SELECT min(occurred_at) FROM newest), array_agg(DISTINCT w.person_id)
+FROM (
+  SELECT coalesce(i.user_id, {OWNER}) AS person_id
+  FROM identities AS i LEFT JOIN persons AS d ON d.id = i.device_id
+  WHERE i.id IN (SELECT identity_id FROM newest)) AS w
+WHERE w.person_id IS NOT NULL
+"""
+_FIRST_EVENTS, _MOST_EVENTS = 500, 50_000
+_AFTER_ALL = 2**62
 _OF_ALL = """
 SELECT w.person_id, min(e.first_at) AS first_at, max(e.last_at) AS last_at, sum(e.events)::bigint AS events
 FROM identity_people AS w JOIN (
@@ -53,6 +67,8 @@ def people(database: Database, project_id: int, query: PeopleQuery) -> list[Pers
             filters["s.last_at >= ?"] = (query.since,)
         if query.until is not None:
             filters["s.last_at <= ?"] = (query.until,)
+        if not query.query and (found := _of_newest_events(connection, project_id, query, filters)) is not None:
+            return found
         summaries = _OF_ALL
         if query.query:
             few = _called(connection, project_id, query.query)
@@ -61,6 +77,26 @@ def people(database: Database, project_id: int, query: PeopleQuery) -> list[Pers
             else:
                 filters["(starts_with(k.person, ?) OR k.person = ?)"] = (query.query, folded(query.query))
         return _page(connection, summaries, values, filters, query.limit)
+
+
+def _of_newest_events(
+    connection: Connection, project_id: int, query: PeopleQuery, filters: dict[str, Any]
+) -> list[Person] | None:
+    """The page, told from the newest events; None when it takes so many that all people can be asked for as well.
+
+    Whoever was seen last after the oldest of these events has one among them.
+    """
+    bounds = [query.before.last_seen_at if query.before else None, query.until]
+    newest = min((bound for bound in bounds if bound is not None), default=_AFTER_ALL)
+    events = _FIRST_EVENTS
+    while events <= _MOST_EVENTS:
+        number, oldest, persons = connection.execute(_OF_NEWEST, (project_id, newest, events)).fetchall()[0]
+        whole = {} if number < events else {"s.last_at > ?": (oldest,)}
+        found = _page(connection, _OF_FEW, [arrays.numbers(persons or ())], filters | whole, query.limit)
+        if not whole or len(found) == query.limit or (query.since is not None and oldest < query.since):
+            return found
+        events *= 10
+    return None
 
 
 def person(database: Database, project_id: int, who: Who) -> Person | None:

@@ -17,11 +17,11 @@ _BY_NUMBER = "SELECT is_device, person FROM persons WHERE project_id = ? AND id 
 _ONLY_USER = """(
   SELECT CASE WHEN min(s.user_id) = max(s.user_id) AND NOT d.is_shared THEN min(s.user_id) END
   FROM identities AS s WHERE s.device_id = d.id)"""
-_OWNER = f"""coalesce(
+OWNER = f"""coalesce(
   (SELECT u.id FROM persons AS u
    WHERE u.project_id = d.project_id AND u.person_key = d.person_key AND NOT u.is_device),
   {_ONLY_USER}, d.id)"""
-_OWNER_OF_DEVICE = f"SELECT {_OWNER} FROM persons AS d WHERE d.id = ?"
+_OWNER_OF_DEVICE = f"SELECT {OWNER} FROM persons AS d WHERE d.id = ?"
 _IS_ANONYMOUS = "SELECT EXISTS (SELECT FROM identities WHERE device_id = ? AND user_id IS NULL)"
 _DEVICES = f"""
 SELECT d.person FROM (SELECT DISTINCT device_id FROM identities WHERE user_id = ? ORDER BY 1) AS had
@@ -36,7 +36,7 @@ SELECT i.user_id AS person_id, i.id AS identity_id FROM asked JOIN identities AS
 UNION ALL
 SELECT d.owner, i.id
 FROM (
-  SELECT d.id, {_OWNER} AS owner FROM persons AS d
+  SELECT d.id, {OWNER} AS owner FROM persons AS d
   WHERE d.is_device AND d.id IN (
     SELECT i.device_id FROM asked JOIN identities AS i ON i.user_id = asked.id
     UNION SELECT n.id FROM asked JOIN persons AS k ON k.id = asked.id JOIN persons AS n USING (project_id, person_key))
