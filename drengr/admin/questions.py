@@ -58,7 +58,7 @@ class CountQuery(NamedTuple):
     since: int  # epoch ms, inclusive
     until: int  # epoch ms, inclusive
     event_name: str | None = None
-    group_by: str | None = None  # one of GROUPS
+    group_by: str | None = None  # one of GROUPS; "hour", which only the page asks for
 
 
 def page_query(arguments: Mapping[str, Sequence[str]], now_ms: int) -> PageQuery:

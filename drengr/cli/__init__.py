@@ -11,6 +11,7 @@ from drengr.cli import (
     backup,
     count,
     db,
+    demo,
     doctor,
     export,
     funnel,
@@ -96,6 +97,7 @@ main.add_command(ui.command)
 main.add_command(verify.command)
 main.add_command(ledger.command)
 main.add_command(doctor.command)
+main.add_command(demo.command)
 main.add_command(db.group)
 main.add_command(backup.backup)
 main.add_command(backup.restore)

@@ -54,6 +54,9 @@ def counted(totals: Totals, query: CountQuery) -> Counted:
     if query.group_by == "day":
         found = _by_day(totals, pieces)
         buckets = [(_date(day), events) for day, events in sorted(found.items()) if events]
+    elif query.group_by == "hour":
+        found = _by_hour(totals, pieces)
+        buckets = [(iso_text(hour * HOUR_MS)[:13], events) for hour, events in sorted(found.items()) if events]
     else:
         named = {query.event_name: _total(totals, pieces)} if query.event_name else _by_name(totals, pieces)
         buckets = sorted(((name, n) for name, n in named.items() if n), key=lambda pair: (-pair[1], pair[0]))
@@ -93,6 +96,16 @@ def _by_day(totals: Totals, pieces: Pieces) -> Counter[int]:
         found[hours.start // 24] += totals.sum("hour", hours)
     for part in pieces.parts:
         found[part.start // DAY_MS] += totals.part(part)
+    return found
+
+
+def _by_hour(totals: Totals, pieces: Pieces) -> Counter[int]:
+    found: Counter[int] = Counter()
+    for hours in [range(pieces.days.start * 24, pieces.days.stop * 24), *pieces.hours]:
+        for hour in hours:
+            found[hour] += totals.sum("hour", range(hour, hour + 1))
+    for part in pieces.parts:
+        found[part.start // HOUR_MS] += totals.part(part)
     return found
 
 
