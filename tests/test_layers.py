@@ -36,8 +36,8 @@ MAY_IMPORT = {
         "sources", "events", "drengr",
     },
     "page": {
-        "page", "api", "store", "importing", "exporting", "config", "log", "keys", "people", "admin", "files",
-        "sources", "events", "checks", "drengr",
+        "page", "api", "answering", "store", "importing", "exporting", "config", "log", "keys", "people", "admin",
+        "files", "sources", "events", "checks", "drengr",
     },
     "serving": {"serving", "current_folder", "page", "api", "store", "config", "log", "drengr"},
     "cli": {

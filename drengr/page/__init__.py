@@ -9,6 +9,7 @@ from drengr.page import (  # noqa: F401 - a room is served because it is importe
     ask,
     erase,
     errors,
+    event,
     import_room,
     keep,
     keys,
@@ -21,8 +22,10 @@ from drengr.page import (  # noqa: F401 - a room is served because it is importe
     settings,
     sign_in,
 )
+from drengr.page.addresses import changed
 from drengr.page.frame import page, seen_at
 from drengr.page.guard import secured
+from drengr.page.periods import RANGES
 
 
 def add_page(app: Flask) -> None:
@@ -37,6 +40,7 @@ def add_page(app: Flask) -> None:
     app.register_blueprint(page)
     app.add_url_rule("/", view_func=front_door, methods=["GET"], provide_automatic_options=False)
     app.after_request(secured)
+    app.jinja_env.globals |= {"changed": changed, "ranges": RANGES}
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
 
 

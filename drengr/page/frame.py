@@ -13,7 +13,9 @@ from drengr.api.service import service
 from drengr.events.times import DAY_MS, iso_text
 from drengr.page import session, words
 from drengr.page.asking import asking
+from drengr.page.charts import share_bar
 from drengr.page.guard import CHANGES_NOTHING, refuse_strangers
+from drengr.page.packing import packed
 from drengr.store import NO_PROJECT, Problem, Project, StoreError
 
 ROOMS = {  # in the line on top: endpoint → its name
@@ -34,6 +36,7 @@ _ALWAYS = 2**31  # days: earlier and later than any
 page = Blueprint("page", __name__, url_prefix="/ui", template_folder="templates")
 page.before_request(refuse_strangers)
 page.after_request(session.renewed)
+page.after_request(packed)
 
 View = Callable[..., Response | str]
 
@@ -193,7 +196,8 @@ def _add_words(state: object) -> None:
     environment = state.app.jinja_env  # type: ignore[attr-defined]
     environment.filters |= {
         "number": words.number, "instant": words.instant, "ago": words.ago, "iso": iso_text,
-        "plain_time": words.plain_time,
+        "plain_time": words.plain_time, "foreign": words.foreign, "visible": words.visible, "clock": words.clock,
+        "percent": words.percent, "measure": words.short, "day": words.day, "share_bar": share_bar,
     }  # fmt: skip
     environment.globals |= {"static": _static_url, "room_url": room_url}
 

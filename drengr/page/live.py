@@ -1,16 +1,142 @@
-"""The room Live."""
+"""The room Live: the newest events, and those that come while one looks."""
 
-from drengr.page.frame import render, room
-from drengr.store import Project
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from flask import Response, request
+
+from drengr.admin.questions import MAX_LIMIT, PageQuery, Position, cursor_text, page_query
+from drengr.admin.shown import StoredEvent
+from drengr.admin.words import BadSlot
+from drengr.api.service import service
+from drengr.events.times import iso_text
+from drengr.page import addresses
+from drengr.page.event import properties_of
+from drengr.page.frame import last_event_at, render, room
+from drengr.page.name_boxes import names_to_choose, with_name_meant
+from drengr.page.tables import Column, Table, csv_answer, wants_csv
+from drengr.page.words import visible
+from drengr.sources import READERS
+from drengr.store import Project, Store
+
+_AT_ONCE = 100  # rows
+_MOST_COLUMNS = 8
+_MOST_KEYS = 60  # to choose columns from
+_LARGEST_ID = 2**63 - 1
+_OF_ALL_TIMES = -(2**62)
+_FILTER_WORDS = {
+    "event_name": "Event", "external_id": "Person", "install_id": "Device", "user_id": "Person", "source": "Source",
+}  # fmt: skip
+_COLUMNS = (Column("Event"), Column("Person"), Column("Time"), Column("Source"))
+_CSV_COLUMNS = (
+    Column("id"), Column("event_name"), Column("external_id"), Column("install_id"), Column("occurred_at"),
+    Column("received_at"), Column("source"),
+)  # fmt: skip
+
+
+class Row(NamedTuple):
+    """One event of the list, and the values of the chosen columns."""
+
+    event: StoredEvent
+    values: list[str]
 
 
 @room("live")
-def live(project: Project) -> str:
-    """Nothing yet."""
-    return render("empty.html", "Live")
+def live(project: Project) -> Response | str:
+    """The newest events, filtered."""
+    here = service()
+    columns = _chosen_columns()
+    query = _query(project)
+    if wants_csv("events", is_first=True):
+        heads = (*_CSV_COLUMNS, *map(Column, columns))
+        return csv_answer(Table("events", heads, _csv_rows(here.store, project, query, columns)))
+    after = here.store.last_id()  # before the page is read: what comes in between is shown once, by its id
+    found = here.store.page(project.id, query)
+    return render(
+        "live.html",
+        "Live",
+        rows=_rows(found, columns),
+        table=Table("events", (*_COLUMNS, *map(Column, columns))),
+        columns=columns,
+        keys=_keys(found, columns),
+        filters={name: request.args[name] for name in _FILTER_WORDS if request.args.get(name)},
+        filter_words=_FILTER_WORDS,
+        sources=(*READERS, "admin"),
+        names=names_to_choose(here.store, project, here.now_ms()),
+        more=cursor_text(found[-1].occurred_at, found[-1].id) if len(found) == query.limit else None,
+        is_first="cursor" not in request.args and "until" not in request.args,
+        poll=addresses.changed("live_rows", since=None, until=None, limit=None),
+        after=int(after),
+        last=last_event_at(project),
+    )
 
 
-@room("events/<event_id>", belongs_to="live")
-def event(project: Project, event_id: str) -> str:
-    """Nothing yet."""
-    return render("empty.html", "Event")
+@room("live/rows", belongs_to="live", is_data=True, is_use=False)
+def live_rows(project: Project) -> Response:
+    """The rows that came since `after`, for the script; where the next look begins stands in a header."""
+    store = service().store
+    after = _after(request.args.get("after", ""))
+    columns = _chosen_columns()
+    query = _query(project)
+    found = store.arrivals(project.id, after, query)
+    seen = found.seen_id
+    is_flood = len(found.events) >= query.limit
+    if is_flood:  # whoever looks on wants to see what comes now, not what came a minute ago
+        seen = store.last_id()
+    answer = Response(render("live_rows.html", rows=_rows(found.events[::-1], columns)) if found.events else "")
+    answer.headers["X-After"] = str(int(seen))
+    answer.headers["X-Flood"] = str(int(is_flood))
+    return answer
+
+
+def _query(project: Project) -> PageQuery:
+    """What the address asks for; without a `since` the newest there are, however old."""
+    asked = with_name_meant(service().store, project, addresses.arguments("format", "table", "column", "after"))
+    query = page_query(asked, service().now_ms())
+    query = query._replace(limit=min(query.limit, _AT_ONCE))
+    return query if "since" in asked else query._replace(since=_OF_ALL_TIMES)
+
+
+def _after(text: str) -> int:
+    if text.isascii() and text.isdecimal() and int(text[:20]) <= _LARGEST_ID:
+        return int(text)
+    raise BadSlot("INVALID_CURSOR", "after must be the place that an earlier answer named")
+
+
+def _chosen_columns() -> list[str]:
+    """Keys of properties that are columns, each once."""
+    return [visible(key) for key in dict.fromkeys(request.args.getlist("column")) if key][:_MOST_COLUMNS]
+
+
+def _rows(events: Iterable[StoredEvent], columns: list[str]) -> list[Row]:
+    return [Row(event, _values(event, columns)) for event in events]
+
+
+def _values(event: StoredEvent, columns: list[str]) -> list[str]:
+    if not columns:
+        return []
+    found = properties_of(event.dims, event.measures)
+    return [found.get(column, "") for column in columns]
+
+
+def _keys(events: Iterable[StoredEvent], columns: list[str]) -> list[str]:
+    """Keys to choose columns from: the chosen ones, and those that most of these events have."""
+    counts = Counter(key for event in events for key in properties_of(event.dims, event.measures))
+    return [*columns, *(key for key, _ in counts.most_common(_MOST_KEYS) if key not in columns)]
+
+
+def _csv_rows(
+    store: Store, project: Project, query: PageQuery, columns: list[str]
+) -> Iterator[tuple[object, ...]]:
+    query = query._replace(limit=MAX_LIMIT)
+    while True:
+        page = store.page(project.id, query)
+        for each in page:
+            yield (
+                each.id, each.event_name, each.external_id, each.install_id, iso_text(each.occurred_at),
+                iso_text(each.received_at), each.source, *_values(each, columns),
+            )  # fmt: skip
+        if len(page) < query.limit:
+            return
+        query = query._replace(before=Position(page[-1].occurred_at, page[-1].id))

@@ -37,26 +37,95 @@ for (const part of document.querySelectorAll("[data-refresh]")) {
 
 // Times in the browser's zone, when wanted. Days, filters and CSV stay UTC.
 const zone = document.querySelector("[data-zone]");
+const pad = (number) => String(number).padStart(2, "0");
+let isLocal = false;
+try { isLocal = localStorage.getItem("zone") === "local"; } catch {}
+
+function showTimes(root) {
+  for (const time of root.querySelectorAll("time:not(.ago)")) {
+    time.dataset.utc ??= time.textContent;
+    const at = new Date(time.dateTime);
+    const day = `${at.getFullYear()}-${pad(at.getMonth() + 1)}-${pad(at.getDate())} `;
+    const clock = `${pad(at.getHours())}:${pad(at.getMinutes())}:${pad(at.getSeconds())}`;
+    const hasDay = time.dataset.utc.length > clock.length;
+    time.textContent = isLocal && !Number.isNaN(at.getTime()) ? (hasDay ? day : "") + clock : time.dataset.utc;
+  }
+}
+
+function showZone() {
+  showTimes(document);
+  zone.textContent = isLocal ? "Show times in UTC" : "Show times in my zone";
+  zone.previousSibling.textContent = isLocal ? "Times are in your zone; days, filters and CSV are UTC. " : "Times, days, filters and CSV are UTC. ";
+}
+
 if (zone) {
-  const pad = (number) => String(number).padStart(2, "0");
-  const local = (date) =>
-    `${date.getFullYear()}-${pad(date.getMonth() + 1)}-${pad(date.getDate())} ` +
-    `${pad(date.getHours())}:${pad(date.getMinutes())}:${pad(date.getSeconds())}`;
-  const show = (isLocal) => {
-    for (const time of document.querySelectorAll("time:not(.ago)")) {
-      time.textContent = isLocal ? local(new Date(time.dateTime)) : time.dateTime.slice(0, 19).replace("T", " ");
-    }
-    zone.textContent = isLocal ? "Show times in UTC" : "Show times in my zone";
-    zone.previousSibling.textContent = isLocal ? "Times are in your zone; days and CSV are UTC. " : "Times, days and CSV are UTC. ";
-  };
-  let isLocal = false;
-  try { isLocal = localStorage.getItem("zone") === "local"; } catch {}
   zone.hidden = false;
-  if (isLocal) show(true);
+  if (isLocal) showZone();
   zone.addEventListener("click", () => {
     isLocal = !isLocal;
     try { localStorage.setItem("zone", isLocal ? "local" : "utc"); } catch {}
-    show(isLocal);
+    showZone();
+  });
+}
+
+// Live: new rows on top of the list; asked for like the part above, and by the place where the last look ended.
+const live = document.getElementById("live");
+if (live) {
+  const FASTEST_MS = 2000, SLOWEST_MS = 30000, MOST_ROWS = 300;
+  const pause = document.getElementById("pause"), list = document.getElementById("list");
+  const body = list.querySelector("tbody");
+  let wait = FASTEST_MS, timer = 0, isPaused = false, isAsking = false, hasWaited = false;
+
+  const arrived = (rows, isFlood) => {
+    const holder = document.createElement("tbody");
+    holder.innerHTML = rows;
+    const fresh = [...holder.children].filter((row) => !document.getElementById(row.id));
+    for (const row of fresh) row.classList.add("new");
+    showTimes(holder);
+    body.prepend(...fresh);
+    while (body.children.length > MOST_ROWS) body.lastElementChild.remove();
+    list.hidden = false;
+    for (const note of document.querySelectorAll(".empty")) note.hidden = true;
+    const many = `${fresh.length} new ${fresh.length === 1 ? "event" : "events"}`;
+    if (fresh.length) live.textContent = many + (isFlood ? "; more came than are shown." : hasWaited ? " waited." : ".");
+  };
+
+  const look = async () => {
+    const address = new URL(live.dataset.live, location.href);
+    address.searchParams.set("after", live.dataset.after);
+    const answer = await fetch(address, { redirect: "error" });
+    if (answer.status === 401) {
+      live.textContent = "You are signed out. Load the page again to sign in.";
+      pause.hidden = isPaused = true;
+    } else if (answer.ok) {
+      const rows = await answer.text();
+      live.dataset.after = answer.headers.get("X-After");
+      if (rows) arrived(rows, answer.headers.get("X-Flood") === "1");
+      else if (hasWaited) live.textContent = "Nothing came meanwhile.";
+      hasWaited = false;
+      wait = rows ? FASTEST_MS : Math.min(2 * wait, SLOWEST_MS);
+    } else wait = Math.min(2 * wait, SLOWEST_MS);
+  };
+
+  const ask = async () => {
+    clearTimeout(timer);
+    if (document.hidden || isPaused || isAsking) return;
+    isAsking = true;
+    await look().catch(() => { wait = Math.min(2 * wait, SLOWEST_MS); });
+    isAsking = false;
+    timer = setTimeout(ask, wait);
+  };
+
+  const soon = () => { wait = FASTEST_MS; ask(); };
+  timer = setTimeout(ask, wait);
+  document.addEventListener("visibilitychange", soon);
+  for (const note of document.querySelectorAll(".scriptless")) note.hidden = true;
+  pause.hidden = false;
+  pause.addEventListener("click", () => {
+    isPaused = !isPaused;
+    pause.textContent = isPaused ? "Go on" : "Pause";
+    if (isPaused) live.textContent = "Paused. What comes now waits.";
+    else { hasWaited = true; soon(); }
   });
 }
 

@@ -1,0 +1,100 @@
+"""Whatever anybody sends appears as text, in every room (contract 12)."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from drengr.api.service import EXTENSION
+from tests.factories import amplitude_event, envelope
+
+CRAFTED = [
+    "<script>alert(1)</script>", "\"'><img src=x onerror=alert(1)>", "javascript:alert(1)", "{{ 7*7 }}{% raw %}",
+    "&lt;b&gt;", "</title><svg onload=alert(1)>", "\x00\x01\x1b[31m", "\ud800", "\u202egnp.exe", "א" * 40, "x" * 5000,
+    "a b/c?d=e&f#g", "%3Cscript%3E", "\n\r\t", "🙂" * 3, "-", "0", "None", "../../..", "\u2028", "‏",
+]  # fmt: skip
+ROOMS = [
+    "", "/live", "/live?column={}", "/live?event_name={}", "/live?external_id={}", "/names", "/names?query={}",
+    "/names/one?event_name={}", "/people", "/people?query={}", "/people/one?external_id={}",
+    "/people/one?install_id={}", "/funnel?step={}&step={}", "/retention", "/problems",
+]  # fmt: skip
+OURS = {  # every element and attribute that a page of ours has
+    "html", "head", "meta", "title", "link", "script", "body", "a", "header", "details", "summary", "ul", "ol", "li",
+    "span", "nav", "time", "main", "h1", "h2", "h3", "p", "form", "input", "label", "button", "div", "dl", "dt", "dd",
+    "b", "section", "figure", "figcaption", "svg", "path", "rect", "i", "table", "thead", "tbody", "tr", "th", "td",
+    "bdi", "code", "pre", "footer", "datalist", "option", "fieldset", "legend", "noscript", "strong", "br",
+}  # fmt: skip
+
+
+class Reader(HTMLParser):
+    """Tags and addresses of a page, as a browser would find them."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.addresses: set[str] = set()
+        self.handlers: set[str] = set()
+        self.scripts = 0
+        self.feed(page)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.add(tag)
+        self.scripts += tag == "script"
+        for name, value in attrs:
+            if name in ("href", "src", "action", "data-live", "data-refresh"):
+                self.addresses.add(value or "")
+            if name.startswith("on") or name in ("style", "srcdoc"):
+                self.handlers.add(name)
+
+
+@pytest.fixture
+def send(app, client, tenant):
+    """send(text) stores an event that has the text wherever a text may be, and tells the address of that event."""
+
+    def store_with(text: str) -> None:
+        clean = text.encode("utf-8", "replace").decode()
+        event = amplitude_event(
+            event_type=clean or "x", user_id=clean, device_id=clean, session_id=clean, insert_id=clean[:200] or "x",
+            event_properties={clean: clean, "n": 1}, user_properties={"plan": clean}, app_version=clean, os_name=clean,
+        )  # fmt: skip
+        client.post("/batch", json=envelope(tenant.publishable_key, event, {"event_type": clean, "time": 1}))
+
+    return store_with
+
+
+def looked_at(client, address: str) -> Reader:
+    answer = client.get(address)
+    assert answer.status_code in (200, 400, 404), address
+    page = Reader(answer.text)
+    assert page.tags <= OURS and page.handlers == set() and page.scripts == 1, address
+    assert all(each.startswith(("/ui/", "#")) for each in page.addresses), page.addresses
+    return page
+
+
+@pytest.mark.parametrize("text", CRAFTED, ids=range(len(CRAFTED)))
+def test_crafted_text_is_text_in_every_room(client, here, send, app, text):
+    send(text)
+    app.extensions[EXTENSION].outcomes.close()
+    with app.test_request_context():
+        from urllib.parse import quote_plus
+
+        quoted = quote_plus(text.encode("utf-8", "replace"))[:3000]
+    for room in ROOMS:
+        looked_at(client, here + room.replace("{}", quoted))
+    link = re.search(rf'href="({here}/events/\d+)"', client.get(f"{here}/live").text)
+    if link:
+        looked_at(client, link[1])
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.text(min_size=1, max_size=60))
+def test_any_text_is_text_in_every_room(client, here, send, text):
+    send(text)
+    for room in ("", "/live", "/names", "/people", "/problems"):
+        looked_at(client, here + room)
+    first = re.search(rf'href="({here}/events/\d+)"', client.get(f"{here}/live").text)
+    looked_at(client, first[1])
+    for link in re.findall(r'href="([^"]+/one\?[^"]+)"', client.get(f"{here}/live").text)[:2]:
+        looked_at(client, link.replace("&amp;", "&"))

@@ -1,0 +1,134 @@
+"""What the rooms show: the numbers of the API, addresses that are whole questions, CSV, and what to do when empty."""
+
+import re
+from html import unescape
+
+import pytest
+
+from drengr.events.times import DAY_MS, HOUR_MS, iso_text
+from tests.conftest import NOW_MS
+from tests.factories import amplitude_event, envelope
+from tests.page.reading import api, rows_of, text_of
+
+
+def test_overview_shows_the_counts_of_the_api(client, month, tenant):
+    first_day = iso_text((NOW_MS // DAY_MS - 6) * DAY_MS)
+    events = api(client, tenant, f"events/count?since={first_day}&group_by=day")
+    people = api(client, tenant, f"people/count?since={first_day}&group_by=day")
+    shown = text_of(client.get(month))
+    assert f"Events {events['total']}" in shown and f"People {people['total']}" in shown
+    day_rows = rows_of(client.get(f"{month}?format=csv"))
+    assert [[row[0], row[1]] for row in day_rows[1:]] == [[b["key"], str(b["count"])] for b in events["buckets"]]
+    people_rows = rows_of(client.get(f"{month}?format=csv&table=people"))
+    assert [[row[0], row[1]] for row in people_rows[1:]] == [[b["key"], str(b["people"])] for b in people["buckets"]]
+
+
+def test_a_period_is_compared_with_the_same_stretch_before(client, month, tenant):
+    client.post("/batch", json=envelope(tenant.publishable_key, amplitude_event(time=NOW_MS - 7 * DAY_MS + HOUR_MS)))
+    since, until = ((NOW_MS // DAY_MS - 13) * DAY_MS, NOW_MS - 7 * DAY_MS)
+    before = api(client, tenant, f"events/count?since={iso_text(since)}&until={iso_text(until)}")["total"]
+    assert f": {before} in the 7 days before" in text_of(client.get(month))
+
+
+def test_hours_are_bars_of_a_day(client, month, tenant):
+    rows = rows_of(client.get(f"{month}?range=24h&format=csv"))
+    assert len(rows) == 25
+    since = iso_text((NOW_MS // HOUR_MS - 23) * HOUR_MS)
+    assert sum(int(row[1]) for row in rows[1:]) == api(client, tenant, f"events/count?since={since}")["total"]
+
+
+def test_names_show_the_list_of_the_api_and_lead_to_one_name(client, month, tenant):
+    named = api(client, tenant, "names")
+    rows = rows_of(client.get(f"{month}/names?format=csv"))
+    assert [row[:3] for row in rows[1:]] == [[n["event_name"], n["label"], str(n["events"])] for n in named]
+    link = unescape(re.search(r'href="([^"]+/names/one[^"]+)">', client.get(f"{month}/names").text)[1])
+    shown = text_of(client.get(link))
+    assert named[0]["label"] in shown and f"{named[0]['events']} events in all" in shown
+
+
+@pytest.mark.parametrize("typed", ["order_completed", "Order Completed", "ORDER COMPLETED"])
+@pytest.mark.parametrize("room", ["names/one?event_name=", "live?event_name="])
+def test_a_box_for_a_name_takes_it_as_people_write_it(client, month, room, typed):
+    shown = client.get(f"{month}/{room}{typed.replace(' ', '+')}")
+    assert shown.status_code == 200 and "order_completed" in shown.text and "page_viewed</bdi></a>" not in shown.text
+
+
+def test_properties_of_a_name_are_those_of_the_api(client, month, tenant):
+    told = api(client, tenant, "names/properties?event_name=page_viewed")["properties"]
+    rows = rows_of(client.get(f"{month}/names/one?event_name=page_viewed&format=csv&table=properties"))
+    assert [row[:3] for row in rows[1:]] == [[each["key"], each["kind"], str(each["events"])] for each in told]
+
+
+def test_people_are_found_by_the_beginning_of_an_id_and_shown_with_their_events(client, month, tenant):
+    found = client.get(f"{month}/people?query=user_1")
+    link = unescape(re.search(r'href="([^"]+/people/one[^"]+)"', found.text)[1])
+    person = api(client, tenant, "people/one?external_id=user_1")
+    shown = text_of(client.get(link))
+    assert f"with {person['events']} events" in shown and "Erase this person" in shown
+    rows = rows_of(client.get(f"{link}&format=csv"))
+    assert len(rows) - 1 == person["events"]
+
+
+def test_a_person_filtered_by_name_shows_only_those_events(client, month):
+    shown = client.get(f"{month}/people/one?external_id=user_0&event_name=Order+Completed").text
+    timeline = shown[shown.index("Timeline") :]
+    assert "order_completed" in timeline and "page_viewed</bdi></a>" not in timeline
+
+
+def test_funnel_and_retention_show_the_numbers_of_the_api(client, month, tenant):
+    since = iso_text((NOW_MS // DAY_MS - 29) * DAY_MS)
+    steps = api(client, tenant, f"funnel?step=page_viewed&step=order_completed&since={since}")["steps"]
+    rows = rows_of(client.get(f"{month}/funnel?step=Page+Viewed&step=Order+Completed&format=csv"))
+    assert [row[:2] for row in rows[1:]] == [[step["event_name"], str(step["people"])] for step in steps]
+    cohorts = api(client, tenant, f"people/retention?since={since}")
+    rows = rows_of(client.get(f"{month}/retention?format=csv"))
+    assert [row[:3] for row in rows[1:]] == [[c["cohort"], str(c["people"]), str(c["returned"][0])] for c in cohorts]
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "?range=8d", "?range=7d&since=2026-11-01", "?since=yesterday", "?until=x", "?since=2026-11-10&until=2026-11-01",
+        "?since=2020-01-01", "?colour=red", "?range=7d&range=30d", "/live?limit=x", "/live?cursor=x", "/live?user_id=x",
+        "/live/rows?after=x", "/names?cursor=%00", "/names/one", "/people?query=x", "/people/one",
+        "/people/one?external_id=a&install_id=b", "/funnel?step=a&step=b&within=0", "/funnel?" + "step=a&" * 9,
+        "/retention?period=month", "/problems?range=1y", "/events/1?x=1",
+    ],
+)  # fmt: skip
+def test_a_bad_parameter_is_a_page_that_says_so(client, month, asked):
+    answer = client.get(month + asked)
+    assert answer.status_code == 400
+    assert "<h1>This cannot be asked</h1>" in answer.text
+
+
+@pytest.mark.parametrize("path", ["names/one?event_name=never", "people/one?external_id=nobody"])
+def test_a_name_and_a_person_that_are_not_there_are_404(client, month, path):
+    assert client.get(f"{month}/{path}").status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("room", "says"),
+    [
+        ("?range=24h", "No events in 24 hours. The last one came 40 days ago: look at 90 days"),
+        ("?range=90d", "Events 78"),
+        ("/live?event_name=never", "No event passes these filters. Show every event"),
+        ("/names?query=never", "No event name begins so. Show every name"),
+        ("/names?query=order_complete_", "Names that look like it: order_completed"),
+        ("/people?query=never", "Nobody has an id that begins so."),
+        ("/funnel", "How many people did one thing, and then the next, stands here."),
+        ("/funnel?step=page_viewed", "A funnel needs at least two steps."),
+        ("/retention", "Nobody had their first event in 30 days. Look at 90 days"),
+        ("/problems", "Nothing was dropped or refused."),
+    ],
+)
+def test_an_empty_room_says_what_would_stand_there_and_what_to_do(client, month, clock, sign_in, tenant, room, says):
+    clock.now_ms += 40 * DAY_MS
+    sign_in(tenant)
+    shown = text_of(client.get(month + room))
+    assert says.replace(" :", ":") in re.sub(r" ([.,:])", r"\1", shown)
+
+
+def test_a_cell_that_a_spreadsheet_would_run_gets_an_apostrophe(client, month, tenant):
+    client.post("/batch", json=envelope(tenant.publishable_key, amplitude_event(user_id='=HYPERLINK("http://x")')))
+    rows = rows_of(client.get(f"{month}/people?format=csv"))
+    assert any(row[1] == '\'=HYPERLINK("http://x")' for row in rows)
