@@ -13,8 +13,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 BENCHES = (
-    "rates", "ledger", "backup", "workers", "storage", "reads", "people", "import", "export", "postgresql",
-    "slow_clients", "datasette",
+    "rates", "ledger", "backup", "workers", "storage", "reads", "people", "page", "import", "export",
+    "postgresql", "slow_clients", "datasette",
 )  # fmt: skip
 
 
