@@ -9,11 +9,13 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from tests.faults.clients import Crowd
 from tests.service import Service
 
 
@@ -61,6 +63,15 @@ def test_no_count_is_lost_or_goes_back_whatever_happens_to_the_workers(service, 
         time.sleep(0.05)
     refused(service, 20)
     assert count(service) == before + 40
+
+
+def test_scrapes_under_load_are_all_answered(service):
+    key = service.project("loaded")["publishable_key"]
+    with Crowd(service, key, 4, most_events=50) as crowd, ThreadPoolExecutor(3) as pool:
+        found = list(pool.map(lambda _: scrape(service), range(60)))  # raises for whatever is not 200
+    assert set(crowd.statuses) == {200} and len(found) == 60
+    stored = [value for (name, *_), value in scrape(service).items() if name == "drengr_events_stored_total"]
+    assert sum(stored) == len(crowd.acknowledged)
 
 
 def test_a_locked_database_holds_no_scrape_up(service):
