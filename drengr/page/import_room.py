@@ -1,7 +1,11 @@
 """The room Import: a vendor's file, looked at and then stored (contract 5, 12)."""
 
+from collections.abc import Iterator
+
 from flask import Response
 
+from drengr.admin.imports import shown_import
+from drengr.admin.questions import MAX_LIMIT
 from drengr.api.dry_run import LOOKED_AT_BYTES
 from drengr.api.errors import ApiError, json_response
 from drengr.api.import_events import whole_file
@@ -10,7 +14,8 @@ from drengr.api.service import service
 from drengr.page.frame import render, room
 from drengr.page.guessing import HEAD_BYTES, guessed_source
 from drengr.page.snippets import Snippet, address
-from drengr.store import Project
+from drengr.page.tables import Column, Table, csv_answer, wants_csv
+from drengr.store import Project, Store
 
 VENDORS = {  # source → whose files it reads
     "amplitude": "Amplitude",
@@ -20,6 +25,14 @@ VENDORS = {  # source → whose files it reads
     "generic": "rows of your own (generic)",
 }
 _SHOWN = 50  # imports; CSV has all
+_IMPORTS = (
+    Column("Number"), Column("When"), Column("File"), Column("Source"), Column("Stored", True),
+    Column("Here already", True), Column("Left out", True), Column("Change"),
+)  # fmt: skip
+_OF_CSV = (
+    "number", "source", "app_package", "file", "received_at", "imported", "skipped", "duplicates", "undone_at",
+)  # fmt: skip
+_CSV_IMPORTS = tuple(map(Column, _OF_CSV))
 _MAPPING = """\
 {
   "event_name_field": "event",
@@ -37,8 +50,11 @@ drengr import export.zip --source amplitude"""
 
 
 @room("import")
-def import_room(project: Project) -> str:
-    """Where a file is dropped, and the lines that import without a browser."""
+def import_room(project: Project) -> Response | str:
+    """Where a file is dropped, what was imported, and the lines that import without a browser."""
+    store = service().store
+    if wants_csv("imports", is_first=True):
+        return csv_answer(Table("imports", _CSV_IMPORTS, _import_rows(store, project)))
     return render(
         "import.html",
         "Import",
@@ -46,7 +62,8 @@ def import_room(project: Project) -> str:
         mapping=_MAPPING,
         looked_at_bytes=LOOKED_AT_BYTES,
         head_bytes=HEAD_BYTES,
-        past=service().store.imports(project.id, _SHOWN),
+        past=store.imports(project.id, _SHOWN),
+        table=Table("imports", _IMPORTS),
         shown=_SHOWN,
         lines=[
             Snippet("command", "On the machine of the service", _COMMAND),
@@ -75,3 +92,13 @@ def import_file(project: Project) -> Response:
     except ApiError as error:
         drain()
         return json_response({"code": error.status, "error": error.message}, error.status)
+
+
+def _import_rows(store: Store, project: Project) -> Iterator[tuple[object, ...]]:
+    """All imports, newest first; read while the file is sent."""
+    before = None
+    while found := store.imports(project.id, MAX_LIMIT, before):
+        for each in found:
+            shown = shown_import(*each[:8], each.undone_at)
+            yield tuple("" if value is None else value for value in shown.values())
+        before = found[-1].number

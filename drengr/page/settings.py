@@ -1,21 +1,36 @@
-"""The room Settings: keys, sessions, limits, backups, what doctor finds, the lines that send events."""
+"""The room Settings: keys, erasures, sessions, limits, backups, what doctor finds, the lines that send events."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from flask import Response
+
+from drengr.admin.questions import MAX_LIMIT
 from drengr.api import amplitude_ingest, import_events
 from drengr.api.service import service
 from drengr.checks import Finding, quick_findings
 from drengr.events import properties
-from drengr.events.times import DAY_MS
+from drengr.events.times import DAY_MS, iso_text
 from drengr.page import session
 from drengr.page.frame import may_know_all, render, room
 from drengr.page.keep import MOST_DAYS
 from drengr.page.snippets import snippets
-from drengr.store import Key, Project, clock
+from drengr.page.tables import Column, Table, csv_answer, wants_csv
+from drengr.store import Key, Project, Store, clock
 
 _MIB = 2**20
 _RECEIPTS = 20  # shown; the API lists all
+
+
+_TABLES = {
+    "keys": tuple(map(Column, ("Key", "Kind", "Made", "Last used", "Good until", "Change"))),
+    "erasures": (
+        Column("Receipt"), Column("Asked for at"), Column("What"), Column("Events", True), Column("Devices", True),
+        Column("Status"), Column("By"),
+    ),
+    "sessions": tuple(map(Column, ("Signed in with", "Since", "Last used"))),
+    "limits": tuple(map(Column, ("What", "At most", "Setting"))),
+}  # fmt: skip
 
 
 class Limit(NamedTuple):
@@ -27,9 +42,12 @@ class Limit(NamedTuple):
 
 
 @room("settings")
-def settings(project: Project) -> str:
+def settings(project: Project) -> Response | str:
     """All of it, read only; what changes something is a page of its own."""
     store, now_ms = service().store, service().now_ms()
+    for name, columns, rows_of in _TABLES_AS_CSV:
+        if wants_csv(name, is_first=name == "keys"):
+            return csv_answer(Table(name, columns, rows_of(store, project)))
     mine = session.current()
     keys = store.all_keys(project)
     may_know = may_know_all()
@@ -48,6 +66,7 @@ def settings(project: Project) -> str:
         last_backup_at=store.condition().last_backup_at if may_know else None,
         findings=_findings() if may_know else None,
         snippets=snippets(project),
+        tables={name: Table(name, columns) for name, columns in _TABLES.items()},
     )
 
 
@@ -83,3 +102,45 @@ def _limits(stored_today: int) -> Iterator[Limit]:
     yield Limit("Keys kept although they look personal", kept, "DRENGR_ALLOWED_KEYS")
     more = ", ".join(config["DRENGR_SENSITIVE_WORDS"]) or "none"
     yield Limit("Words that make a key look personal, beside the usual", more, "DRENGR_SENSITIVE_WORDS")
+
+
+Row = tuple[object, ...]  # the rows of a file are made while it is sent, when the request is over
+
+
+def _key_rows(store: Store, project: Project) -> Iterator[Row]:
+    for key in store.all_keys(project):
+        yield key.id, key.kind, key.key or key.hint, *map(_time, (key.created_at, key.last_used_at, key.revoked_at))
+
+
+def _erasure_rows(store: Store, project: Project) -> Iterator[Row]:
+    before = None
+    while found := store.erasures(project.id, MAX_LIMIT, before):
+        for each in found:
+            numbers = each.events, each.devices
+            yield each.id, each.kind, each.person, *numbers, _time(each.erased_at), each.status, each.by
+        before = found[-1].id
+
+
+def _session_rows(store: Store, project: Project) -> Iterable[Row]:
+    found = store.sessions(project.id, service().now_ms())
+    return [(each.kind, each.hint or "", _time(each.created_at), _time(each.last_used_at)) for each in found]
+
+
+def _limit_rows(_: Store, project: Project) -> Iterable[Row]:
+    return list(_limits(_stored_today(project)))
+
+
+def _time(epoch_ms: int | None) -> str:
+    return "" if epoch_ms is None else iso_text(epoch_ms)
+
+
+def _columns(names: str) -> tuple[Column, ...]:
+    return tuple(map(Column, names.split()))
+
+
+_TABLES_AS_CSV = (
+    ("keys", _columns("id kind key created_at last_used_at revoked_at"), _key_rows),
+    ("erasures", _columns("id kind person events devices erased_at status by"), _erasure_rows),
+    ("sessions", _columns("kind key created_at last_used_at"), _session_rows),
+    ("limits", _columns("what at_most setting"), _limit_rows),
+)

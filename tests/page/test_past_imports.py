@@ -49,3 +49,10 @@ def test_imports_of_another_project_are_its_own(client, here, imported, sign_in,
     there = sign_in(make_tenant("other"))
     assert "What was imported" not in client.get(f"{there}/import").text
     assert client.get(f"{there}/import/1/undo").status_code == 404
+
+
+def test_all_imports_are_there_as_csv(client, here, imported):
+    answer = client.get(f"{here}/import?format=csv")
+    head, second, first = answer.text.splitlines()
+    assert answer.mimetype == "text/csv" and head.startswith("number,source,app_package,file,received_at")
+    assert second.startswith("2,amplitude,,<script> büro.ndjson,") and first.startswith("1,")

@@ -19,7 +19,7 @@ def test_publishable_keys_are_seen_and_secret_ones_are_not(client, here, tenant)
     page = client.get(f"{here}/settings").text
     assert tenant.publishable_key in page
     assert tenant.secret_key not in page and tenant.secret_key[:16] in page
-    assert "you signed in with it" in page
+    assert "you signed in with it" in page and '<th scope="col">Last used</th>' in page.split("Sessions")[0]
 
 
 @pytest.mark.parametrize("kind", ["secret", "publishable"])
@@ -110,3 +110,14 @@ def test_what_is_no_kind_of_key_is_a_page_that_says_so(client, here, kind):
 def test_a_form_of_any_size_is_answered(client, here):
     assert post(client, f"{here}/settings/keys", kind="x" * 100_000).status_code == 413
     assert client.post(f"{here}/settings/keys", data="&".join("a=1" for _ in range(200))).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("table", "head"),
+    [("keys", "id,kind,key,created_at"), ("sessions", "kind,key,created_at"), ("limits", "what,at_most,setting"),
+     ("erasures", "id,kind,person,events")],
+)  # fmt: skip
+def test_every_table_is_there_as_csv_without_secrets(client, here, tenant, table, head):
+    answer = client.get(f"{here}/settings?format=csv&table={table}")
+    assert answer.mimetype == "text/csv" and answer.text.startswith(head)
+    assert tenant.secret_key not in answer.text
