@@ -84,7 +84,8 @@ def live_rows(project: Project) -> Response:
     is_flood = len(found.events) >= query.limit
     if is_flood:  # whoever looks on wants to see what comes now, not what came a minute ago
         seen = store.last_id()
-    answer = Response(render("live_rows.html", rows=_rows(found.events[::-1], columns)) if found.events else "")
+    rows = _rows(found.events[::-1], columns)
+    answer = Response(render("live_rows.html", rows=rows, columns=columns) if rows else "")
     answer.headers["X-After"] = str(int(seen))
     answer.headers["X-Flood"] = str(int(is_flood))
     return answer
