@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from drengr.people.questions import Who
-from drengr.store import DatabaseError, StoreError, UnknownProject, back_up, restore
+from drengr.store import DatabaseError, ImportRun, StoreError, UnknownProject, back_up, restore
 from drengr.store.results import Progress, Restored
 from drengr.store.sqlite import SqliteStore, migrate, restoring
 from tests.admin import event
@@ -153,11 +153,9 @@ def test_a_project_that_is_no_more_stays_away_with_its_events(database, tmp_path
         add(store, 7, "gone")
     copy = str(tmp_path / "copy.db")
     back_up(database, copy)
-    with closing(sqlite3.connect(database)) as connection, connection:
-        number = connection.execute("SELECT id FROM projects WHERE name = 'gone'").fetchone()
-        for table in ("semantic_events", "day_totals", "hour_totals", "ledger_days", "event_names", "api_keys"):
-            connection.execute(f"DELETE FROM {table} WHERE project_id = ?", number)
-        connection.execute("DELETE FROM projects WHERE id = ?", number)
+    with closing(SqliteStore(database)) as store:
+        store.delete_project(store.find_project("gone"))
+        work_off(store)
     assert put_back(database, copy).events == 10 and is_sound(database)
     with closing(SqliteStore(database)) as store, pytest.raises(UnknownProject):
         store.find_project("gone")
@@ -173,6 +171,39 @@ def test_an_import_that_was_under_way_begins_where_the_events_end(database, tmp_
     put_back(database, copy)
     with closing(SqliteStore(database)) as store:
         assert store.progress_of(1, "file").rows == 1
+
+
+def imported(store: SqliteStore, *ids: str) -> int:
+    run = ImportRun("ga4", None, None, 1)
+    store.add_history(1, [event(event_id=each, source="ga4") for each in ids], run=run)
+    assert run.number is not None
+    return run.number
+
+
+def work_off(store: SqliteStore) -> None:
+    while store.under_way():
+        store.go_on_removing(5)
+
+
+def test_an_undo_that_was_under_way_is_that_of_the_file(database, tmp_path):
+    copies = [str(tmp_path / name) for name in ("before.db", "during.db")]
+    with closing(SqliteStore(database)) as store:
+        imported(store, "a", "b")
+        back_up(database, copies[0])
+        second = imported(store, "c")
+        store.undo_import(1, 1)
+        back_up(database, copies[1])
+        work_off(store)
+        store.undo_import(1, second)  # which the backups know nothing of
+    put_back(database, copies[0])
+    with closing(SqliteStore(database)) as store:
+        assert store.under_way() == [] and store.imports(1, 5)[0].undone_at is None
+        assert imported(store, "d") == 2 and store.would_undo(1, 1) == 2
+    put_back(database, copies[1])
+    with closing(SqliteStore(database)) as store:
+        work_off(store)
+        assert store.would_undo(1, 1) == 0 and store.would_undo(1, second) == 1
+        assert store.wrong_totals() == []
 
 
 def test_every_table_goes_back_or_stays(database):

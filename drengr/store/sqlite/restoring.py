@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from drengr.store.errors import DatabaseError
 from drengr.store.results import Restored
-from drengr.store.sqlite import checked, migrate, place
+from drengr.store.sqlite import checked, migrate, place, undoing
 from drengr.store.sqlite.connections import connect
 from drengr.store.sqlite.entombed import remove_erased
 from drengr.store.sqlite.people.devices import keep_marks
@@ -95,6 +95,7 @@ def _prepare(part: str, source: str, kept: _Kept | None, say: Say) -> int:
             connection.execute(f"DELETE FROM {table}")
         connection.execute("BEGIN")
         erased = remove_erased(connection)
+        undoing.take_up(connection)
         connection.execute("COMMIT")
     if erased:
         say(f"{erased:,} events of people who were erased since are not restored.")
