@@ -253,7 +253,7 @@ _PER_TEST = settings(
 )
 
 
-@settings(_PER_TEST, max_examples=6)
+@settings(_PER_TEST, max_examples=4)
 @given(drawn=groups, more=groups, windows=windows_asked, random=st.randoms(use_true_random=False))
 def test_every_answer_is_the_oracle_s(new_project, store, drawn, more, windows, random):
     """Of what came; of the same in another order, in other requests; of what a loss or an erasure leaves."""
