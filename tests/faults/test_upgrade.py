@@ -238,14 +238,23 @@ def test_what_an_operator_made_in_the_file_is_kept_as_far_as_it_fits(before_peop
         assert connection.execute("SELECT count(*) FROM orders").fetchone()[0] == len(shown(before_people))
 
 
-def test_a_file_that_another_program_has_open_is_not_upgraded(before_people):
-    with closing(sqlite3.connect(before_people)) as shell:
+def test_a_file_that_another_program_has_open_is_not_touched(tmp_path):
+    """Such as a service of a version that does not look whether its file was upgraded under it."""
+    path = tmp_path / "events.db"
+    with closing(SqliteStore(str(path))) as store:
+        store.make_project("shop")
+    make_older(str(path), "0010_ledger")  # the next steps are no rewriting, the last ones are
+    with closing(sqlite3.connect(path)) as shell:
         shell.execute("PRAGMA journal_mode = wal")
         shell.execute("BEGIN")
-        shell.execute("SELECT count(*) FROM events").fetchone()
+        steps = "SELECT name FROM schema_migration ORDER BY name"
+        before = shell.execute(steps).fetchall()
         with pytest.raises(DatabaseError, match="is open in another program; close it first"):
-            upgrade(str(before_people), lambda _text: None)
-    upgrade(str(before_people), lambda _text: None)
+            upgrade(str(path), lambda _text: None)
+        shell.execute("COMMIT")
+        assert shell.execute(steps).fetchall() == before
+    assert not list(tmp_path.glob("*.before-*"))
+    upgrade(str(path), lambda _text: None)
 
 
 # --- beside a running service -----------------------------------------------------------------------------------------

@@ -92,6 +92,8 @@ def _bring_up_to_date(path: str, say: Say) -> None:
             f"{path} cannot be upgraded: that needs {planned.needed_bytes / 1e6:,.0f} MB of room in its folder,"
             f" and {planned.free_bytes / 1e6:,.0f} MB are free."
         )
+    if any(map(_rewrites, planned.steps)):
+        rewriting.fold_log(path)  # before anything is changed beside somebody who has it open
     if not rewriting.is_under_way(path):  # else the copy is there, from before the run that was killed
         say(f"The file as it was is {_back_up(path, planned.steps[0], say)}.")
     run(path, planned.steps, say)
@@ -118,6 +120,10 @@ def run(path: str, steps: Sequence[str], say: Say) -> None:
         else:
             rewriting.rewrite(path, fill, partial(_note, step=step), say)
         say(f"{step} is done.")
+
+
+def _rewrites(step: str) -> bool:
+    return hasattr(_script(step), "rewrite")
 
 
 def _note(path: str, step: str) -> None:

@@ -40,7 +40,7 @@ def rewrite(path: str, fill: Rewrite, note: Callable[[str], object], say: Say) -
     note  of a path: the step is done in that file
     """
     part = new_file(path)
-    _fold_log(path)
+    fold_log(path)
     if not is_under_way(path):
         _begin(path, part)
     with closing(sqlite3.connect(uri(part), uri=True, isolation_level=None)) as connection:
@@ -70,8 +70,8 @@ def _begin(path: str, part: str) -> None:
         connection.execute(f"PRAGMA user_version = {_state(path)}")
 
 
-def _fold_log(path: str) -> None:
-    """All of the old file is in the one file, and stays so."""
+def fold_log(path: str) -> None:
+    """All of the old file is in the one file, and stays so. Raises DatabaseError when somebody has it open."""
     if place.lies_alone_on_a_mount(path):
         raise DatabaseError(f"{path} is mounted as a single file; mount its folder: a new file must take its name.")
     if _read(path, "PRAGMA journal_mode = delete") != ("delete",):
