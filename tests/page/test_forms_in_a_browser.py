@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 from tests.api.test_import_file import many, zipped
 from tests.page.browsing import Visitor, chromium
+from tests.page.test_in_a_browser import check
 from tests.service import Service
 
 pytestmark = [pytest.mark.xdist_group("page-forms"), pytest.mark.slow]
@@ -200,3 +201,39 @@ def test_a_person_is_found_and_erased(page, here, service, tenant):
     expect(page.locator("main")).to_contain_text("1 event is gone")
     page.goto(f"{here}/people/one?external_id=u_erase")
     expect(page.locator("h1")).to_have_text("There is nothing here")
+
+
+def test_every_form_is_readable_by_everybody(page, visitor, here, service):
+    """axe, three widths, both colours: of each page that a room leads to."""
+    chosen(page, here, "a long name of a file in many words.ndjson", many(30))
+    expect(page.locator("#report")).to_contain_text("30 rows")
+    check(visitor, service)
+    page.get_by_role("button", name="Import").click()
+    expect(page.locator("#report")).to_contain_text("Done")
+    key = page.evaluate("""async () => {
+        const found = new DOMParser().parseFromString(await (await fetch("settings")).text(), "text/html");
+        return found.querySelector("td.acts a").getAttribute("href").split("/").at(-2);
+    }""")
+    addresses = [
+        "import", "import/1/undo", "settings", "settings/keep?days=1", f"settings/keys/{key}/rotate",
+        f"settings/keys/{key}/revoke", "people/erase?install_id=d1", "people/erase?external_id=nobody",
+    ]  # fmt: skip
+    for address in addresses:
+        page.goto(f"{here}/{address}")
+        check(visitor, service)
+    page.get_by_label("Type the id").fill("another")
+    page.get_by_role("button", name="Erase").click()
+    check(visitor, service)
+    page.get_by_label("Type the id").fill("nobody")
+    page.get_by_role("button", name="Erase").click()
+    check(visitor, service)
+    page.goto(f"{here}/settings")
+    page.get_by_role("button", name="Make it").click()
+    check(visitor, service)
+    page.get_by_role("link", name="another project").click()
+    check(visitor, service)
+    page.get_by_label("Secret key").fill("x")
+    page.keyboard.press("Enter")
+    check(visitor, service)
+    page.goto(service.command("ui").strip())
+    check(visitor, service)

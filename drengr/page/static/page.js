@@ -149,7 +149,7 @@ if (form) {
 
   const addList = (parent, title, rows, row) => {
     if (!rows.length) return;
-    add(parent, "h3", title);
+    add(parent, "h2", title);
     const region = add(parent, "div", undefined, "numbers");
     Object.entries({ role: "region", tabindex: 0, "aria-label": title }).forEach((each) => region.setAttribute(...each));
     const body = add(add(region, "table"), "tbody");
@@ -158,7 +158,7 @@ if (form) {
   };
 
   const addReasons = (parent, answer) => {
-    if (answer.skipped) add(parent, "h3", `${many(answer.skipped, "row")} left out, because`);
+    if (answer.skipped) add(parent, "h2", `${many(answer.skipped, "row")} left out, because`);
     const list = add(parent, "ul", undefined, "plain");
     for (const reason of answer.errors || []) add(add(list, "li"), "bdi", reason);
     for (const note of answer.notes || []) add(add(list, "li"), "bdi", `${many(note.rows, "row")}: ${note.note}`);
