@@ -94,6 +94,7 @@ def list_projects(as_json: bool) -> None:
     """List the projects: id, name, and how long events are kept."""
     with open_store(must_exist=True) as store:
         projects = [(project, store.keeping(project.id)) for project in store.projects()]
+        going = {removal.project for removal in store.under_way() if removal.is_of_all}
     if as_json:
         answer(
             json.dumps([{"project_id": p.uuid, "name": p.name, "keep_days": kept.days} for p, kept in projects])
@@ -102,6 +103,7 @@ def list_projects(as_json: bool) -> None:
     for project, kept in projects:
         days = "" if kept.days is None else f"  (events are kept for {kept.days} days)"
         stopped = "  Nothing expires, the clock jumped: say `drengr project keep` again." if kept.is_stopped else ""
-        answer(f"{project.uuid}  {shown(project.name)}{days}{stopped}")
+        deleted = "  It is being deleted." if project.name in going else ""
+        answer(f"{project.uuid}  {shown(project.name)}{days}{stopped}{deleted}")
     if not projects:
         say("No project yet. Make one: drengr project create NAME", err=True)

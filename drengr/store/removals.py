@@ -2,6 +2,8 @@
 
 from typing import Any, NamedTuple, Protocol
 
+import orjson
+
 from drengr.admin.deletions import DeletionQuery
 from drengr.people.erasures import By, Erasure
 from drengr.people.questions import Who
@@ -17,7 +19,7 @@ INSERT INTO floors (project_id, keep_days, is_stopped, looked_up_before, has_adm
 ON CONFLICT (project_id) DO UPDATE SET keep_days = excluded.keep_days, checked_at = NULL, is_stopped = 0
 """
 _UNDER_WAY = """
-SELECT r.id, p.name, r.why, r.began_at, r.worked_at, r.events
+SELECT r.id, p.name, r.why, r.began_at, r.worked_at, r.events, r.condition
 FROM removals AS r JOIN projects AS p ON p.id = r.project_id
 ORDER BY r.id
 """
@@ -45,6 +47,7 @@ class UnderWay(NamedTuple):
     began_at: int  # epoch ms
     worked_at: int  # epoch ms, about when somebody worked on it last; 0: nobody has begun
     events: int  # gone so far
+    is_of_all: bool = False  # the project itself goes too
 
 
 class RemovalStore(Protocol):
@@ -157,4 +160,5 @@ def delete_project(connection: Statements, project: Project) -> int:
 
 def under_way(database: Reader) -> list[UnderWay]:
     """See RemovalStore."""
-    return [UnderWay(*row) for row in database.read(_UNDER_WAY)]
+    rows = database.read(_UNDER_WAY)
+    return [UnderWay(*row[:-1])._replace(is_of_all=removing.is_of_all(orjson.loads(row[-1]))) for row in rows]

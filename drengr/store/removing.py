@@ -75,7 +75,7 @@ class Removal(NamedTuple):
     @property
     def is_of_all(self) -> bool:
         """Whether the project itself goes too."""
-        return bool(self.condition.get(_PROJECT))
+        return is_of_all(self.condition)
 
 
 class Parts(Protocol):
@@ -236,6 +236,11 @@ class Remover:
 
     def _most(self) -> int:
         return min(max(int(_SLICE_S / self._row_s), _FEWEST), _MOST)
+
+
+def is_of_all(condition: dict[str, Any]) -> bool:
+    """Whether a removal of this condition takes the project itself too."""
+    return bool(condition.get(_PROJECT))
 
 
 def filters(condition: dict[str, Any]) -> tuple[str, list[Any]]:

@@ -3,12 +3,14 @@
 import json
 import re
 import sqlite3
+from contextlib import closing
 from uuid import UUID
 
 import click
 import pytest
 
 from drengr.cli import main
+from drengr.store import open_store
 
 pytestmark = pytest.mark.both_stores
 
@@ -147,7 +149,7 @@ def test_a_project_is_renamed(drengr):
         assert refused.exit_code == 2 and said in refused.stderr
 
 
-def test_a_project_is_deleted_after_its_numbers_were_shown(drengr, soon):
+def test_a_project_is_deleted_after_its_numbers_were_shown(drengr, soon, location):
     for name in ("shop", "other"):
         drengr("project", "create", name)
     looked = drengr("project", "delete", "shop", "--dry-run")
@@ -155,6 +157,9 @@ def test_a_project_is_deleted_after_its_numbers_were_shown(drengr, soon):
     refused = drengr("project", "delete", "shop")
     assert refused.exit_code == 2 and "say --yes" in refused.stderr
     assert len(json.loads(drengr("project", "list", "--json").output)) == 2
+    with closing(open_store(location)) as store:
+        store.delete_project(store.find_project("shop"))
+    assert "shop  It is being deleted." in drengr("project", "list").stdout
     assert drengr("project", "delete", "shop", "--yes").stdout == "The project shop is gone.\n"
     assert [project["name"] for project in json.loads(drengr("project", "list", "--json").output)] == ["other"]
     assert "shop" not in drengr("key", "list").output

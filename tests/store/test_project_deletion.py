@@ -77,6 +77,9 @@ def test_a_project_goes_with_everything_it_has_and_its_neighbour_keeps_all(store
     assert rows_of(store, location, other.project.id) == before
     assert {row["project"] for row in events_in(location, "")} == {other.project_id}
     assert make_tenant("shop").project.id != shop.project.id
+    store.add(other.project.id, [event(event_id="later", event_name="name 1")])  # whose number is remembered
+    assert [row["event_name"] for row in events_in(location, "WHERE event_id = ?", "later")] == ["name 1"]
+    assert store.wrong_totals() == [] and store.faults() == []
 
 
 def test_a_deletion_that_was_left_is_taken_up_and_takes_what_came_meanwhile(store, tenant, location, monkeypatch):
