@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from flask import Response
 
-from drengr.admin.questions import MAX_LIMIT, single_values
+from drengr.admin.questions import MAX_LIMIT, CountQuery, single_values
 from drengr.api.errors import ApiError
 from drengr.api.service import service
 from drengr.events.times import iso_text
@@ -22,6 +22,7 @@ from drengr.people.shown import shown_properties
 from drengr.store import Project, Store
 
 _ON_A_PAGE = 100
+_MOST_EVENTS = 200_000  # of 30 days, among which the people of each name are counted for the list
 _NAMES = (
     Column("Event"), Column("Events", True), Column("People, 30 days", True), Column("Last seen"),
     Column("Events a day, 30 days"),
@@ -44,14 +45,17 @@ def names(project: Project) -> Response | str:
     query = names_query(addresses.arguments("format", "table"), now_ms)._replace(limit=_ON_A_PAGE)
     if wants_csv("names", is_first=True):
         return csv_answer(Table("names", _CSV_NAMES, _csv_names(store, project, query)))
-    found = store.names(project.id, query)
     lately = periods.period({}, now_ms, default="30d")
+    events = store.count(project.id, CountQuery(lately.since, lately.until)).total
+    query = query._replace(counts_people=events <= _MOST_EVENTS)
+    found = store.names(project.id, query)
     return render(
         "names.html",
         "Names",
         names=[(name, _line(store, project, lately, name)) for name in found],
         table=Table("names", _NAMES),
         query=query.query,
+        counts_people=query.counts_people,
         more=names_cursor(found[-1].events, found[-1].event_name) if len(found) == query.limit else None,
         is_first=query.after is None,
         near=store.names_near(project.id, query.query) if query.query and not found else [],
@@ -90,7 +94,7 @@ def one_name(project: Project) -> Response | str:
 
 def _summary(store: Store, project: Project, name: str, now_ms: int) -> NameSummary:
     """The line of that very name in the list. Raises ApiError 404."""
-    query = NamesQuery(MAX_LIMIT, periods.today(now_ms).days[0], query=name)
+    query = NamesQuery(MAX_LIMIT, periods.today(now_ms).days[0], query=name, counts_people=False)
     while True:
         found = store.names(project.id, query)
         for each in found:

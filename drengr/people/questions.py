@@ -66,3 +66,4 @@ class NamesQuery(NamedTuple):
     today: int  # UTC day since 1970; people are those of the 30 days that end with it
     after: tuple[int, str] | None = None  # (events, event_name) of the last row before; None: from the top
     query: str | None = None  # the beginning of the name
+    counts_people: bool = True  # for which every event of those days is read

@@ -41,7 +41,7 @@ class NameSummary(NamedTuple):
     events: int
     first_seen_at: int  # epoch ms of occurred_at
     last_seen_at: int  # likewise
-    people: int  # distinct, of the 30 UTC days that end with the query's `today`
+    people: int | None  # distinct, of the 30 UTC days that end with the query's `today`; None: not counted
 
 
 class NameSample(NamedTuple):

@@ -46,6 +46,14 @@ def test_names_show_the_list_of_the_api_and_lead_to_one_name(client, month, tena
     assert named[0]["label"] in shown and f"{named[0]['events']} events in all" in shown
 
 
+def test_with_very_many_events_the_people_of_a_name_are_counted_in_its_own_room_only(client, month, monkeypatch):
+    monkeypatch.setattr("drengr.page.names._MOST_EVENTS", 10)
+    shown = text_of(client.get(f"{month}/names"))
+    assert "not counted" in shown and "are counted in its own room" in shown
+    assert "3 people in 30 days" in text_of(client.get(f"{month}/names/one?event_name=page_viewed"))
+    assert {row[3] for row in rows_of(client.get(f"{month}/names?format=csv"))[1:]} == {"3"}
+
+
 @pytest.mark.parametrize("typed", ["order_completed", "Order Completed", "ORDER COMPLETED"])
 @pytest.mark.parametrize("room", ["names/one?event_name=", "live?event_name="])
 def test_a_box_for_a_name_takes_it_as_people_write_it(client, month, room, typed):

@@ -59,9 +59,10 @@ def names(database: Database, project_id: int, query: NamesQuery) -> list[NameSu
         ).fetchall()
         ids = arrays.numbers(row[0] for row in page)
         edges = {row[0]: row[1:] for row in connection.execute(_EDGES, (ids,)).fetchall()}
-        people = dict(connection.execute(_PEOPLE, (ids, *days, project_id)).fetchall())
+        counted = connection.execute(_PEOPLE, (ids, *days, project_id)).fetchall() if query.counts_people else []
+    people = dict(counted)
     return [
-        NameSummary(name, label, events, first, last, people.get(name_id, 0))
+        NameSummary(name, label, events, first, last, people.get(name_id, 0) if query.counts_people else None)
         for name_id, name, events in page
         for label, first, last in (edges[name_id],)
     ]

@@ -45,15 +45,15 @@ def names(database: Database, project_id: int, query: NamesQuery) -> list[NameSu
         asked |= {"low": query.query, "high": after_all_beginning_with(query.query)}
     with database.snapshot() as connection:
         found = connection.execute(_NAMES.format(filters=" AND ".join(filters)), asked).fetchall()
-        return [_summary(connection, project_id, query.today, *row) for row in found]
+        return [_summary(connection, project_id, query, *row) for row in found]
 
 
 def _summary(
-    connection: sqlite3.Connection, project_id: int, today: int, name_id: int, name: str, events: int
+    connection: sqlite3.Connection, project_id: int, query: NamesQuery, name_id: int, name: str, events: int
 ) -> NameSummary:
     first_seen_at, last_seen_at = connection.execute(_SEEN, {"name_id": name_id}).fetchone()
-    window = range((today - _DAYS + 1) * DAY_MS, (today + 1) * DAY_MS)
-    people = people_of_name(connection, project_id, name_id, window).bit_count()
+    window = range((query.today - _DAYS + 1) * DAY_MS, (query.today + 1) * DAY_MS)
+    people = people_of_name(connection, project_id, name_id, window).bit_count() if query.counts_people else None
     return NameSummary(name, _label(connection, name_id, name), events, first_seen_at, last_seen_at, people)
 
 
