@@ -7,10 +7,12 @@ from typing import Any
 from drengr.admin.questions import PageQuery, Position, cursor_text
 from drengr.admin.shown import StoredEvent, shown_event
 from drengr.admin.words import BadSlot
+from drengr.events.times import DAY_MS
 from drengr.people import asked
 from drengr.people.asked import Arguments
+from drengr.people.periods import last_day_of
 from drengr.people.questions import FunnelQuery, NamesQuery, PeopleCountQuery, PeopleQuery, RetentionQuery, Who
-from drengr.people.results import SAMPLE_EVENTS, Person
+from drengr.people.results import SAMPLE_EVENTS, Cohort, Person
 from drengr.people.shown import (
     shown_cohort,
     shown_funnel,
@@ -21,6 +23,7 @@ from drengr.people.shown import (
     user_properties,
 )
 from drengr.store import Store
+from drengr.store.clock import now_ms
 
 PROPERTY_EVENTS = 1000  # the newest, of which a person's properties are told
 
@@ -81,7 +84,16 @@ def count(store: Store, project_id: int, query: PeopleCountQuery) -> Answer:
 
 def retention(store: Store, project_id: int, query: RetentionQuery) -> Answer:
     """Who came back."""
-    return {"data": [shown_cohort(cohort, query.period) for cohort in store.retention(project_id, query)]}
+    return {"data": [shown_cohort(cohort, query.period) for cohort in cohorts(store, project_id, query)]}
+
+
+def cohorts(store: Store, project_id: int, query: RetentionQuery) -> list[Cohort]:
+    """Who came back. Where older events go, whose first event lies in the oldest period is not known any more."""
+    days = store.keeping(project_id).days
+    if days is not None:
+        oldest = (now_ms() - days * DAY_MS) // DAY_MS
+        query = query._replace(first_day=max(query.first_day, last_day_of(oldest, query.period) + 1))
+    return store.retention(project_id, query) if query.first_day <= query.last_day else []
 
 
 def funnel(store: Store, project_id: int, query: FunnelQuery) -> Answer:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from flask import Response, request
 
+from drengr import answering
 from drengr.admin.questions import single_values
 from drengr.admin.words import BadSlot
 from drengr.api.service import service
@@ -82,7 +83,7 @@ def retention(project: Project) -> Response | str:
     shown = periods.period(asked, now_ms, default="30d", max_days=MAX_DAYS)
     query = retention_query({**_window(shown), "period": [unit]}, now_ms)
     with service().gate.heavy(), service().gate.at_work():
-        cohorts = store.retention(project.id, query)
+        cohorts = answering.cohorts(store, project.id, query)
     columns = max((len(cohort.returned) for cohort in cohorts), default=0)
     heads = [Column(unit.capitalize()), Column("People", True), *(Column(f"+{n}", True) for n in range(1, columns + 1))]
     if wants_csv("retention", is_first=True):

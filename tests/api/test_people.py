@@ -11,6 +11,7 @@ from jsonschema import Draft202012Validator
 from drengr.answering import CALLS
 from drengr.api.openapi import document
 from drengr.store import TooLong
+from drengr.store.clock import now_ms
 from tests.admin import DAY_MS, HOUR_MS, error_of, event, iso
 from tests.conftest import NOW_MS
 
@@ -338,3 +339,20 @@ def test_one_heavy_question_at_a_time(app, ask, store, tenant, monkeypatch):
     assert ask("people/retention", **SINCE).status_code == 200
 
 
+
+
+def test_where_events_go_after_some_days_the_oldest_period_has_no_row(client, tenant, store):
+    today = now_ms() // DAY_MS
+    come = [event(event_id=str(n), external_id=f"u{n}", install_id=f"d{n}", occurred_at=(today - n) * DAY_MS + 1)
+            for n in range(9)]  # fmt: skip
+    store.add(tenant.project.id, come)
+    since = iso((today - 8) * DAY_MS)[:10]
+
+    def cohorts() -> list[str]:
+        url = f"/admin/projects/{tenant.project_id}/people/retention"
+        asked = {"since": since, "until": iso(today * DAY_MS)[:10]}
+        return [row["cohort"] for row in client.get(url, query_string=asked, headers=tenant.bearer).json["data"]]
+
+    assert len(cohorts()) == 9
+    store.keep(tenant.project.id, 5)
+    assert cohorts() == [iso((today - n) * DAY_MS)[:10] for n in range(4, -1, -1)]
