@@ -27,7 +27,7 @@ VENDORS = {  # source → whose files it reads
 _SHOWN = 50  # imports; CSV has all
 _IMPORTS = (
     Column("Number"), Column("When"), Column("File"), Column("Source"), Column("Stored", True),
-    Column("Here already", True), Column("Left out", True), Column("Change"),
+    Column("Here already", True), Column("Left out", True),
 )  # fmt: skip
 _OF_CSV = (
     "number", "source", "app_package", "file", "received_at", "imported", "skipped", "duplicates", "undone_at",
