@@ -7,6 +7,8 @@ import pytest
 from tests.factories import amplitude_event, envelope
 from tests.page.reading import api, rows_of, text_of
 
+pytestmark = pytest.mark.both_stores
+
 
 def test_an_event_is_shown_whole(client, month, tenant):
     client.post("/batch", json=envelope(tenant.publishable_key, amplitude_event(event_properties={"text": "x" * 250})))

@@ -10,6 +10,8 @@ from tests.conftest import NOW_MS
 from tests.factories import amplitude_event, envelope
 from tests.page.reading import api, rows_of, text_of
 
+pytestmark = pytest.mark.both_stores
+
 
 def test_overview_shows_the_counts_of_the_api(client, month, tenant):
     first_day = iso_text((NOW_MS // DAY_MS - 6) * DAY_MS)
