@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import nullcontext, suppress
-from functools import cache, wraps
+from functools import cache, cached_property, wraps
 from hashlib import sha256
 from pathlib import Path
 
@@ -131,14 +131,14 @@ class _Frame:
             return found.projects if found else []
         return []
 
-    @property
+    @cached_property
     def last_event_at(self) -> int | None:
         """When the project's last event was received, epoch ms."""
         with suppress(StoreError):
             return last_event_at(self.project) if self.project else None
         return None
 
-    @property
+    @cached_property
     def problems(self) -> int:
         """How many problems were seen in the last 24 hours."""
         with suppress(StoreError):
