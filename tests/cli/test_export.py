@@ -98,7 +98,7 @@ def test_a_name_that_ends_in_gz_is_packed(drengr, tmp_path, names):
         (("--since", "2026-11-20", "--until", "2026-11-20"), "e0 e1 e2"),
         (("--event-name", "e1"), "e1"),
         (("--event-name", "E1"), "e1"),
-        (("--external-id", USER.upper()), "e1 e2"),
+        (("--external-id", USER.upper()), "e0 e1 e2"),  # with the device's anonymous ones (contract 8)
         (("--install-id", "device_1"), "e0"),
         (("--event-name", "e7"), ""),
     ],
