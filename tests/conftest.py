@@ -4,6 +4,7 @@ Tests marked both_stores run on an SQLite file and in PostgreSQL; of those, the 
 """
 
 import os
+import signal
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -19,6 +20,9 @@ from tests.looking import events_in
 # No proof hangs on the pace of the machine.
 settings.register_profile("untimed", settings.default, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background of a script: commands inherit it
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 NOW_MS = 1_795_190_400_000  # 2026-11-20T16:00:00Z
 
