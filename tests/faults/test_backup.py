@@ -156,11 +156,11 @@ def test_a_killed_backup_leaves_the_one_before_or_the_new_one(large, tmp_path):
     whole_s = seconds_of(command(large, "backup", str(copy)))
     killed = 0
     for number in range(KILLS):
-        killed += killed_after(command(large, "backup", str(copy)), whole_s * (number + 0.5) / KILLS)
+        killed += killed_after(command(large, "backup", str(copy)), whole_s * 0.7 * (number + 0.5) / KILLS)
         with closing(sqlite3.connect(f"file:{copy}?mode=ro", uri=True)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
             assert connection.execute("SELECT count(*) FROM events").fetchone() == (60_000,)
-    assert killed > KILLS // 3
+    assert killed > KILLS // 4
     assert back_up(str(large), str(copy)).events == 60_000
     assert [path.name for path in copy.parent.iterdir()] == ["copy.db"] and verified(large)
 
@@ -175,14 +175,14 @@ def test_a_killed_restore_leaves_the_database_or_the_backup(large, tmp_path):
         store.add(1, [event(event_id="later")])
     killed = 0
     for number in range(KILLS):
-        killed += killed_after(command(large, "restore", str(copy)), whole_s * (number + 0.5) / KILLS)
+        killed += killed_after(command(large, "restore", str(copy)), whole_s * 0.7 * (number + 0.5) / KILLS)
         with closing(SqliteStore(str(large), access="write")) as store:  # as a service would find it
             events = store.database.read("SELECT count(*) FROM events")[0][0]
             assert events in (60_000, 60_001)
             assert store.faults() == [] and store.find_project("shop").id == 1
             assert store.database.read("PRAGMA journal_mode") == [("wal",)]
             store.add(1, [event(event_id="later")])
-    assert killed > KILLS // 3
+    assert killed > KILLS // 4
     restore(str(large), str(copy), lambda _text: None)
     assert verified(large) and not list(large.parent.glob("*.part*"))
     for aside in large.parent.glob("*.before-*"):

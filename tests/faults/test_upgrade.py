@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
@@ -138,7 +138,7 @@ from pathlib import Path
 from drengr.store import upgrade
 from drengr.store.sqlite import migrate
 migrate.MIGRATIONS = Path(sys.argv[2])
-upgrade(sys.argv[1], lambda text: print(text, flush=True))
+upgrade(sys.argv[1], lambda text: (print(text, flush=True), sys.stdin.readline()))  # a line back lets it go on
 """
 
 
@@ -180,9 +180,12 @@ def test_the_upgrade_to_people_goes_on_where_it_was_killed(before_people, small_
     command = [sys.executable, "-c", IN_SMALL_SLICES, str(before_people), str(small_slices)]
     heard: list[str] = []
     for lines in range(4, 24, 3):  # each run is killed some lines later than the one before
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-            heard += [line for _, line in zip(range(lines), process.stdout, strict=False)]
-            time.sleep(random.random() / 50)
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+            for _ in range(lines):
+                heard.append(process.stdout.readline())
+                with suppress(BrokenPipeError):
+                    os.write(process.stdin.fileno(), b"\n")
+            time.sleep(random.random() / 500)
             process.kill()
     upgrade(str(before_people), heard.append)
     assert shown(before_people) == events
@@ -198,7 +201,7 @@ def test_the_upgrade_to_people_goes_on_where_it_was_killed(before_people, small_
 
 def test_a_file_that_was_written_to_after_a_killed_upgrade_is_begun_anew(before_people, small_slices):
     command = [sys.executable, "-c", IN_SMALL_SLICES, str(before_people), str(small_slices)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True) as process:
         assert any(line.startswith("Events: ") and "Events: 0" not in line for line in process.stdout)
         process.kill()
     with closing(sqlite3.connect(before_people)) as older, older:  # the older version was started once more
