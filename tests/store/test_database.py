@@ -6,9 +6,11 @@ import threading
 from contextlib import closing
 
 import pytest
+from playhouse.migrations import Runner
 
 from drengr.store import DatabaseError, StoreError
 from drengr.store.sqlite import SqliteStore
+from drengr.store.sqlite.migrate import MIGRATIONS
 
 
 def test_a_missing_file_is_made_with_its_tables(tmp_path):
@@ -21,6 +23,23 @@ def test_an_empty_file_is_taken_as_new(tmp_path):
     (tmp_path / "empty.db").touch()
     store = SqliteStore(str(tmp_path / "empty.db"))
     assert store.database.read("SELECT count(*) FROM events") == [(0,)]
+    store.close()
+
+
+def test_a_file_whose_making_was_cut_short_is_made_by_the_next(tmp_path, monkeypatch):
+    noted = []
+
+    def note_two(runner, name, *_rest, **_named):
+        if len(noted) == 2:
+            raise KeyboardInterrupt
+        noted.append(runner.History.create(name=name))
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(Runner, "_run", note_two)
+        SqliteStore(str(tmp_path / "new.db"))
+    store = SqliteStore(str(tmp_path / "new.db"))
+    assert store.database.read("SELECT count(*) FROM schema_migration") == [(len(list(MIGRATIONS.glob("0*.py"))),)]
+    assert not list(tmp_path.glob("*.before-*"))  # nothing had to be upgraded
     store.close()
 
 

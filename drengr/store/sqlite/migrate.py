@@ -181,7 +181,7 @@ def _make(path: str) -> None:
         if not connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]:
             connection.executescript(f"BEGIN IMMEDIATE; {schema_sql()} COMMIT;")
     database = _peewee(path)
-    with database.connection_context():
+    with database.connection_context(), database.atomic("IMMEDIATE"):  # all are noted, or none: whoever comes next sees
         Runner(database, str(MIGRATIONS)).fake()
 
 
