@@ -245,7 +245,7 @@ class Store(PeopleStore, RemovalStore, ImportStore, Protocol):
     def quick_check(self, seconds: float) -> list[str] | None:
         """The database's own findings; None when they were not there in time."""
 
-    def limited(self, seconds: float) -> AbstractContextManager[None]:
+    def limited(self, seconds: float) -> AbstractContextManager[object]:
         """What this thread asks inside takes no longer than that together. Raises TooLong from the verb that is asked
         then; funnel and retention have a limit of their own and do not belong inside.
         """

@@ -22,7 +22,7 @@ from drengr.api import build_app
 from drengr.api.service import EXTENSION
 from drengr.events.times import DAY_MS, iso_text
 from drengr.store import TooLong
-from drengr.store.sqlite.people.deadline import deadline
+from drengr.store.sqlite.deadlines import deadline
 from tests.bench.fill import DAYS, PROJECT
 from tests.bench.measure import Report
 from tests.bench.people_fill import fill

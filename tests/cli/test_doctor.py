@@ -112,7 +112,7 @@ def test_a_damaged_file_is_a_failure(ask, store, tenant, database_path):
 
 def test_what_cannot_be_read_in_time_was_sound_in_the_last_backup(ask, monkeypatch, store, database_path, tmp_path):
     monkeypatch.setattr(checks, "_CHECK_S", 0.0)
-    monkeypatch.setattr("drengr.store.sqlite.condition._STEPS", 1)
+    monkeypatch.setattr("drengr.store.sqlite.deadlines._STEPS", 1)
     found = ask()[1]["integrity"]
     assert (found["status"], "backup" in found["message"], "drengr verify" in found["advice"]) == ("ok", False, True)
     back_up(str(database_path), str(tmp_path / "copy.db"))

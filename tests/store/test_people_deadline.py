@@ -7,7 +7,8 @@ import pytest
 
 from drengr.people.questions import FunnelQuery, PeopleCountQuery, RetentionQuery
 from drengr.store import StoreError, TooLong
-from drengr.store.sqlite.people import deadline, funnels, retention
+from drengr.store.sqlite import deadlines
+from drengr.store.sqlite.people import funnels, retention
 from tests.admin import DAY_MS, event
 from tests.conftest import NOW_MS
 
@@ -52,10 +53,10 @@ def test_blocks_of_one_millisecond_are_read_to_their_end(store, tenant, monkeypa
 def test_past_the_deadline_the_question_is_given_up(store, project, monkeypatch, module):
     @contextmanager
     def at_once(connection):
-        with deadline.deadline(connection, -1.0) as check:
+        with deadlines.deadline(connection, -1.0) as check:
             yield check
 
-    monkeypatch.setattr(deadline, "_STEPS", 1)
+    monkeypatch.setattr(deadlines, "_STEPS", 1)
     monkeypatch.setattr(module, "deadline", at_once)
     with pytest.raises(TooLong) as raised:
         store.funnel(project, FUNNEL) if module is funnels else store.retention(project, RETENTION)
@@ -65,7 +66,28 @@ def test_past_the_deadline_the_question_is_given_up(store, project, monkeypatch,
     assert store.count_people(project, PeopleCountQuery(0, NOW_MS)).total
 
 
+def test_of_deadlines_inside_each_other_the_nearest_holds_and_then_the_outer_one_again(store, project, monkeypatch):
+    seconds = [0.0]
+    monkeypatch.setattr(deadlines, "_STEPS", 20)  # more than ROLLBACK takes
+    monkeypatch.setattr(deadlines, "monotonic", lambda: seconds[0])
+
+    def ask() -> object:
+        return store.funnel(project, FUNNEL), store.retention(project, RETENTION), store.quick_check(9.0)
+
+    with pytest.raises(TooLong) as raised, store.limited(8.0):  # the outer one is nearer than their own 20 s
+        assert ask()
+        seconds[0] = 8.5
+        ask()
+    assert str(raised.value) == str(TooLong(8.0))
+    with pytest.raises(TooLong) as raised, store.limited(30.0):
+        assert ask()  # it takes their own from the connection, not the outer one
+        seconds[0] = 39.0
+        store.count_people(project, PeopleCountQuery(0, NOW_MS))
+    assert str(raised.value) == str(TooLong(30.0))
+    assert ask()
+
+
 def test_another_fault_stays_what_it_is(store):
-    with pytest.raises(StoreError) as raised, store.database.snapshot() as connection, deadline.deadline(connection):
+    with pytest.raises(StoreError) as raised, store.database.snapshot() as connection, deadlines.deadline(connection):
         store.count_people("no project", None)
     assert not isinstance(raised.value, TooLong)

@@ -46,7 +46,6 @@ from drengr.store.sqlite import (
     history,
     ledger,
     migrate,
-    patience,
     place,
     quota,
     read,
@@ -55,6 +54,7 @@ from drengr.store.sqlite import (
     totals,
 )
 from drengr.store.sqlite.database import Database
+from drengr.store.sqlite.deadlines import deadline
 from drengr.store.sqlite.erasing import SqliteParts
 from drengr.store.sqlite.group_commit import GroupCommit
 from drengr.store.sqlite.import_verbs import ImportVerbs
@@ -289,8 +289,8 @@ class SqliteStore(PeopleVerbs, RemovalVerbs, ImportVerbs):
     def quick_check(self, seconds: float) -> list[str] | None:
         return condition.quick_check(self.database, seconds)
 
-    def limited(self, seconds: float) -> AbstractContextManager[None]:
-        return patience.limited(self.database.reading_connection(), seconds)
+    def limited(self, seconds: float) -> AbstractContextManager[object]:
+        return deadline(self.database.reading_connection(), seconds)
 
     def observe_commits(self, observe: Callable[[float], None]) -> None:
         self.commits.observe = observe

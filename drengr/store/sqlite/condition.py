@@ -2,17 +2,16 @@
 
 import os
 import shutil
-import sqlite3
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 
+from drengr.store.errors import TooLong
 from drengr.store.results import Condition
 from drengr.store.sqlite import backup
 from drengr.store.sqlite.database import Database
+from drengr.store.sqlite.deadlines import deadline
 
 _NETWORK = ("nfs", "cifs", "smb", "9p", "fuse.sshfs", "afs", "ceph", "glusterfs", "lustre")
-_STEPS = 100_000  # of SQLite's virtual machine between two looks at the clock
 
 
 def condition(database: Database) -> Condition:
@@ -46,23 +45,9 @@ def network_share(path: str) -> str | None:
 def quick_check(database: Database, seconds: float) -> list[str] | None:
     """SQLite's own findings, at most 20; None when they were not there in time."""
     connection = database.reading_connection()
-    with _interrupted_after(connection, seconds):
-        try:
-            return [row[0] for row in connection.execute("PRAGMA quick_check(20)") if row[0] != "ok"]
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
-                return None
-            raise
-
-
-@contextmanager
-def _interrupted_after(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
-    deadline = time.monotonic() + seconds
-    connection.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
-    try:
-        yield
-    finally:
-        connection.set_progress_handler(None, _STEPS)
+    with suppress(TooLong), deadline(connection, seconds):
+        return [row[0] for row in connection.execute("PRAGMA quick_check(20)") if row[0] != "ok"]
+    return None
 
 
 def _files(path: str) -> Iterator[tuple[str, os.stat_result]]:

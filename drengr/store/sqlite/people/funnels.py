@@ -15,7 +15,7 @@ from drengr.people.funnels import Seen, names_of, reached
 from drengr.people.questions import FunnelQuery
 from drengr.store.names import name_code
 from drengr.store.sqlite.database import Database
-from drengr.store.sqlite.people.deadline import deadline
+from drengr.store.sqlite.deadlines import deadline
 
 _BLOCK = 5_000  # events of one name
 _AT_ONCE = 500_000  # people of the first step: past that the events are read again for each so many

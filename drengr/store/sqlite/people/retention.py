@@ -9,8 +9,8 @@ from drengr.people.questions import RetentionQuery
 from drengr.people.results import Cohort
 from drengr.people.sets import People
 from drengr.store.sqlite.database import Database
+from drengr.store.sqlite.deadlines import deadline
 from drengr.store.sqlite.people.day_sets import everybody_of_days
-from drengr.store.sqlite.people.deadline import deadline
 
 _AT_ONCE = 1 << 20  # people: a year of days is then 96 MB
 
