@@ -39,6 +39,7 @@ def add_page(app: Flask) -> None:
         return
     app.register_blueprint(page)
     app.add_url_rule("/", view_func=front_door, methods=["GET"], provide_automatic_options=False)
+    app.before_request(errors.stray)
     app.after_request(secured)
     app.jinja_env.globals |= {"changed": changed, "ranges": RANGES}
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

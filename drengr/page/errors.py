@@ -3,14 +3,14 @@
 import logging
 
 from flask import Response, request, url_for
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from drengr.admin.words import BadSlot
 from drengr.api.errors import ApiError
 from drengr.api.incoming import BodyTooLarge, drain
 from drengr.log import faults
 from drengr.page.frame import page, render, seen_at
-from drengr.page.guard import CHANGES_NOTHING
+from drengr.page.guard import CHANGES_NOTHING, is_below_ui, refuse_strangers
 from drengr.page.session import NotSignedIn
 from drengr.store import Busy, StoreError, TooLong
 
@@ -18,8 +18,8 @@ log = logging.getLogger("drengr.page")
 
 _RETRY_S = 2
 _TITLES = {
-    400: "Not understood", 401: "Not signed in", 403: "Refused", 404: "Nothing here", 413: "Too large",
-    429: "Too many tries", 503: "Not now",
+    400: "Not understood", 401: "Not signed in", 403: "Refused", 404: "Nothing here", 405: "Not done here",
+    413: "Too large", 429: "Too many tries", 503: "Not now",
 }  # fmt: skip
 
 
@@ -33,6 +33,23 @@ def error_page(status: int, what: str = "", kind: str = "", retry_after_s: int =
     answer = Response(render("error.html", _TITLES.get(status, "Fault"), status=status, what=what, kind=kind), status)
     if status in (429, 503):
         answer.headers["Retry-After"] = str(retry_after_s)
+    return answer
+
+
+def stray() -> Response | None:
+    """The page for what leads to no room, such as /ui//x or a method that nobody knows; None for all else. It belongs to
+    no blueprint, so that Flask would not ask the handlers below.
+    """
+    error = request.routing_exception
+    if error is None or not is_below_ui(request.path):
+        return None
+    try:
+        refuse_strangers()
+    except ApiError as refused:
+        return _refused(refused)
+    answer = error_page(error.code or 500)
+    if isinstance(error, MethodNotAllowed):
+        answer.allow.update(error.valid_methods or ())
     return answer
 
 

@@ -23,9 +23,18 @@ _HEADERS = {
 }
 
 
+def is_below_ui(path: str) -> bool:
+    """Whether the path is the page's.
+
+    >>> is_below_ui("/ui"), is_below_ui("/ui//x"), is_below_ui("/uix")
+    (True, True, False)
+    """
+    return f"{path}/".startswith("/ui/")
+
+
 def secured(response: Response) -> Response:
     """The answer with the headers that every answer below /ui/ has."""
-    if request.path == "/ui" or request.path.startswith("/ui/"):
+    if is_below_ui(request.path):
         response.headers.update(_HEADERS)
         response.headers.setdefault("Cache-Control", "no-store")
     elif request.path == "/":

@@ -20,9 +20,19 @@ def test_a_room_has_one_heading_a_title_and_the_line_on_top(client, here, room):
     assert answer.text.count('aria-current="page"') == 1
 
 
-@pytest.mark.parametrize("path", ["/ui/sign-in", "/ui/nowhere", "/ui/static/0/page.css", "/ui/static/0/none.css"])
-def test_every_answer_has_the_headers_that_keep_others_out(client, path):
-    headers = client.get(path).headers
+ANSWERS = [
+    ("GET", "/ui/sign-in", 200), ("GET", "/ui/nowhere", 303), ("GET", "/ui/static/0/page.css", 200),
+    ("GET", "/ui/static/0/none.css", 404), ("GET", "/ui//x", 404), ("GET", "/ui//", 404), ("POST", "/ui/", 405),
+    ("DELETE", "/ui", 405), ("TRACE", "/ui/sign-in", 405), ("FOO", "/ui/static/0/page.css", 405),
+    ("POST", "/ui/nowhere", 401), ("POST", "/ui/sign-in", 403), ("GET", "/ui/link/x", 403), ("HEAD", "/ui/link/x", 204),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("method", "path", "status"), ANSWERS)
+def test_every_answer_has_the_headers_that_keep_others_out(client, method, path, status):
+    answer = client.open(path, method=method)
+    assert answer.status_code == status and answer.mimetype in ("text/html", "text/css")
+    headers = answer.headers
     policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
     assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
     assert {policy[what] for what in ("script-src", "style-src", "img-src", "connect-src", "form-action")} == {"'self'"}
@@ -30,6 +40,14 @@ def test_every_answer_has_the_headers_that_keep_others_out(client, path):
     assert headers["Referrer-Policy"] == headers["Cross-Origin-Resource-Policy"] == "same-origin"
     assert headers["X-Robots-Tag"] == "noindex"
     assert "Access-Control-Allow-Origin" not in headers
+
+
+def test_what_leads_nowhere_is_a_page_that_says_where_to_go(client):
+    nowhere, undone = client.get("/ui//x"), client.post("/ui/")
+    assert "<h1>There is nothing here</h1>" in nowhere.text and "<h1>This cannot be done here</h1>" in undone.text
+    assert sorted(undone.headers["Allow"].split(", ")) == ["GET", "HEAD"]
+    assert client.post("/ui//x", headers={"Origin": "https://evil.example"}).status_code == 403
+    assert client.get("/ui//x", base_url="http://192.0.2.7").status_code == 403
 
 
 def test_only_files_under_their_fingerprint_are_cached(client):
