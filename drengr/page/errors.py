@@ -37,8 +37,8 @@ def error_page(status: int, what: str = "", kind: str = "", retry_after_s: int =
 
 
 def stray() -> Response | None:
-    """The page for what leads to no room, such as /ui//x or a method that nobody knows; None for all else. It belongs to
-    no blueprint, so that Flask would not ask the handlers below.
+    """The page for what leads to no room, such as /ui//x or a method that nobody knows; None for all else. It
+    belongs to no blueprint, so that Flask would not ask the handlers below.
     """
     error = request.routing_exception
     if error is None or not is_below_ui(request.path):
