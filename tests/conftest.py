@@ -5,6 +5,7 @@ Tests marked both_stores run on an SQLite file and in PostgreSQL; of those, the 
 
 import os
 import signal
+import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,6 +24,10 @@ settings.load_profile("untimed")
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # begun in the background of a script: commands inherit it
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Where this is set, as in many images, every service and command of the tests would compile all their code anew.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 NOW_MS = 1_795_190_400_000  # 2026-11-20T16:00:00Z
 

@@ -34,7 +34,7 @@ def environment(folder: Path, **over: str) -> dict[str, str]:
     home = folder.parent / "home"
     home.mkdir(exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "TMPDIR")}
-    return kept | {"HOME": str(home), "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"} | over
+    return kept | {"HOME": str(home), "PYTHONPATH": str(ROOT)} | over
 
 
 @pytest.fixture
