@@ -318,7 +318,3 @@ def _for_ever(connection: Statements, ids: list[int], removal: Removal | None) -
         (*ids, later),
     )
     return [(row[0], row[1], row[2]) for row in found.fetchall()]
-
-
-def _oldest(keep_days: int) -> int:
-    return now_ms() - keep_days * DAY_MS

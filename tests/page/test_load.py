@@ -6,7 +6,7 @@ import pytest
 
 from drengr.page import asking
 from drengr.store import DatabaseError, TooLong
-from drengr.store.sqlite.verb import verb
+from drengr.store.verb import verb
 
 
 @pytest.fixture

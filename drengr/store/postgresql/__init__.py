@@ -1,27 +1,28 @@
 """The store in PostgreSQL: any number of processes and machines write to it (contract 13)."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from uuid import uuid4
 
 from drengr.admin.exports import ExportQuery
 from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
-from drengr.store import imports, names, projects, rules, sessions
+from drengr.people.erasures import By, Erasure
+from drengr.people.questions import Who
+from drengr.store import imports, projects
 from drengr.store.clock import now_ms
+from drengr.store.erasures import Begun
 from drengr.store.imports import ImportRun
-from drengr.store.postgresql import count, export, followers, ledger, quota, read, schema, totals
+from drengr.store.postgresql import count, erasing, export, followers, ledger, quota, read, schema, totals
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import LONG_WRITE_S, READ_S, Database
-from drengr.store.postgresql.erasing import PostgresqlParts
-from drengr.store.postgresql.import_verbs import ImportVerbs
 from drengr.store.postgresql.packing import dedup_key
 from drengr.store.postgresql.people import proof
 from drengr.store.postgresql.people.verbs import PeopleVerbs
-from drengr.store.postgresql.removal_verbs import RemovalVerbs
-from drengr.store.postgresql.verb import in_plain_words, verb
+from drengr.store.postgresql.sentences import store_errors
 from drengr.store.postgresql.write import EventWriter
+from drengr.store.removal_verbs import RemovalVerbs
 from drengr.store.removing import Remover
 from drengr.store.results import (
     FIRST_DAY,
@@ -32,13 +33,11 @@ from drengr.store.results import (
     Condition,
     Counted,
     HourIds,
-    Key,
     LedgerDay,
     NewProject,
     Problem,
     Progress,
     Project,
-    Session,
     Slice,
     Upgrade,
     Wrong,
@@ -46,6 +45,8 @@ from drengr.store.results import (
     WrongPeople,
     WrongTotal,
 )
+from drengr.store.sql import Statements
+from drengr.store.verb import verb
 
 _HISTORY_ROWS = 5000  # of one transaction: writers here do not wait for each other
 
@@ -61,7 +62,7 @@ _KNOWN = "SELECT count(*) FROM semantic_events WHERE project_id = ? AND dedup_ke
 _SIZE = "SELECT pg_database_size(current_database())"
 
 
-class PostgresqlStore(PeopleVerbs, RemovalVerbs, ImportVerbs):
+class PostgresqlStore(PeopleVerbs, RemovalVerbs):
     """A database with this process's connections. The verbs are explained at drengr.store.Store.
 
     url          libpq's
@@ -70,82 +71,48 @@ class PostgresqlStore(PeopleVerbs, RemovalVerbs, ImportVerbs):
     connections  the most that this process may hold
     """
 
+    database: Database
+    commits: Database
+
     def __init__(self, url: str, synchronous: str, access: Access, connections: int) -> None:
         self._access: Access = access
         self.database = self.commits = Database(url, connections, synchronous)
         self.events = EventWriter(self.database, leaders=max(1, min(3, connections // 2)))
-        self.remover = Remover(PostgresqlParts(self.database))
+        self.remover = Remover(erasing.PostgresqlParts(self.database))
         self._process = str(uuid4())
         self._is_ready = False
+
+    @contextmanager
+    def store_errors(self) -> Iterator[None]:
+        """The same, once the tables are known to be there."""
+        self.make_ready()
+        with store_errors():
+            yield
 
     def make_ready(self) -> None:
         """Make the tables, or bring them up to date, as far as the access goes. Raises StoreError."""
         if not self._is_ready:
-            with in_plain_words():
+            with store_errors():
                 schema.make_ready(self.database, self._access)
             self._is_ready = True
 
     def has_tables(self) -> bool:
         """Whether there is anything to ask. Makes nothing."""
-        with in_plain_words():
+        with store_errors():
             return schema.has_tables(self.database)
 
     def planned_upgrade(self) -> Upgrade | None:
         """What bringing the tables up to date takes."""
-        with in_plain_words():
+        with store_errors():
             steps = schema.pending_steps(self.database)
             size = self.database.read(_SIZE)[0][0]
         return Upgrade(tuple(steps), size, 0, 0, 1) if steps else None
 
     @verb
-    def make_project(self, name: str) -> NewProject:
-        return projects.make_project(self.database, name)
-
-    @verb
-    def rename_project(self, project: Project, name: str) -> None:
-        projects.rename_project(self.database, project, name)
-
-    @verb
     def make_default_project(self) -> NewProject | None:
         if projects.all_projects(self.database):  # a standby cannot write, and need not
             return None
-        return projects.make_default_project(self.database)
-
-    @verb
-    def projects(self) -> list[Project]:
-        return projects.all_projects(self.database)
-
-    @verb
-    def find_project(self, name_or_uuid: str | None) -> Project:
-        return projects.find_project(self.database, name_or_uuid)
-
-    @verb
-    def make_key(self, project: Project, kind: str) -> str:
-        return projects.make_key(self.database, project, kind)
-
-    @verb
-    def all_keys(self, project: Project | None = None) -> list[Key]:
-        return projects.all_keys(self.database, project)
-
-    @verb
-    def find_key(self, key_or_id: str) -> Key | None:
-        return projects.find_key(self.database, key_or_id)
-
-    @verb
-    def revoke_key(self, key_or_id: str, at_ms: int | None = None) -> bool:
-        return projects.revoke_key(self.database, key_or_id, at_ms)
-
-    @verb
-    def note_uses(self, uses: Mapping[str, int]) -> None:
-        projects.note_uses(self.database, uses)
-
-    @verb
-    def project_of_key(self, key: object, kind: str) -> Project | None:
-        return projects.project_of_key(self.database, key, kind)
-
-    @verb
-    def owner_of_key(self, key: object) -> tuple[Project, str] | None:
-        return projects.owner_of_key(self.database, key)
+        return super().make_default_project()
 
     @verb
     def sender(self, key: object, now_ms: int) -> tuple[Project | None, int]:
@@ -171,14 +138,6 @@ class PostgresqlStore(PeopleVerbs, RemovalVerbs, ImportVerbs):
 
     def history_rows(self) -> int:
         return _HISTORY_ROWS
-
-    @verb
-    def progress_of(self, project_id: int, file_key: str) -> Progress | None:
-        return imports.progress_of(self.database, project_id, file_key)
-
-    @verb
-    def forget_progress(self, project_id: int, file_keys: Iterable[str]) -> None:
-        imports.forget_progress(self.database, project_id, file_keys)
 
     @verb
     def known_event_ids(self, project_id: int, event_ids: Sequence[str]) -> int:
@@ -210,56 +169,17 @@ class PostgresqlStore(PeopleVerbs, RemovalVerbs, ImportVerbs):
         return followers.here(self.database)
 
     @verb
-    def names_near(self, project_id: int, name: str) -> list[str]:
-        return names.names_near(self.database, project_id, name)
+    def would_erase(self, project_id: int, who: Who, by: By) -> Erasure:
+        return erasing.would_erase(self.database, project_id, who, by)
 
-    @verb
-    def database_id(self) -> str:
-        return rules.database_id(self.database)
+    def _begin_erasure(self, project_id: int, who: Who, by: By, requester: str | None) -> Begun:
+        return erasing.erase(self.database, project_id, who, by, requester)
 
-    @verb
-    def rules(self) -> dict[str, str]:
-        return rules.rules(self.database)
+    def _bound(self, connection: Statements) -> int:
+        return now_ms()
 
-    @verb
-    def save_rules(self, wanted: dict[str, str]) -> None:
-        rules.save_rules(self.database, self.database, wanted)
-
-    @verb
-    def signing_secret(self) -> bytes:
-        return sessions.secret(self.database)
-
-    @verb
-    def make_link(self, project_ids: Sequence[int], at_ms: int) -> str:
-        return sessions.make_link(self.database, project_ids, at_ms)
-
-    @verb
-    def begin_session_by_link(self, link: str, earlier: str | None, at_ms: int) -> str | None:
-        return sessions.begin_by_link(self.database, link, earlier, at_ms)
-
-    @verb
-    def begin_session_by_key(self, key: str, earlier: str | None, at_ms: int) -> str | None:
-        return sessions.begin_by_key(self.database, key, earlier, at_ms)
-
-    @verb
-    def session(self, token: str, at_ms: int) -> Session | None:
-        return sessions.session_of(self.database, token, at_ms)
-
-    @verb
-    def sessions(self, project_id: int, at_ms: int) -> list[Session]:
-        return sessions.sessions_of(self.database, project_id, at_ms)
-
-    @verb
-    def note_session_use(self, session_id: int, at_ms: int) -> None:
-        sessions.note_use(self.database, session_id, at_ms)
-
-    @verb
-    def end_session(self, token: str) -> None:
-        sessions.end(self.database, token)
-
-    @verb
-    def end_sessions(self, project_id: int) -> None:
-        sessions.end_all(self.database, project_id)
+    def copies(self) -> list[str]:
+        return []
 
     @verb
     def prove_writable(self) -> None:

@@ -4,6 +4,9 @@ libpq puts the server's address and the user's name into most of its texts, and 
 take: neither goes any further than this file.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import psycopg
 from psycopg import errors
 
@@ -56,6 +59,15 @@ def cannot_connect(error: psycopg.Error) -> StoreError:
     if isinstance(error, psycopg.ProgrammingError) or any(said in text for said in _NO_URL):
         return DatabaseError("DRENGR_DATABASE is no URL that PostgreSQL's libpq can read.")
     return Unreachable("PostgreSQL cannot be reached.")
+
+
+@contextmanager
+def store_errors() -> Iterator[None]:
+    """StoreError in the place of what psycopg raises, whose text names host and user."""
+    try:
+        yield
+    except psycopg.Error as error:
+        raise as_store_error(error) from None
 
 
 def as_store_error(error: psycopg.Error) -> StoreError:

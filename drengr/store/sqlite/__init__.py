@@ -1,15 +1,19 @@
 """The store in one SQLite file: who reads it, who writes it. All of SQLite's SQL is in this folder."""
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 
 from drengr.admin.exports import ExportQuery
 from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
-from drengr.store import imports, names, projects, rules, sessions
+from drengr.people.erasures import By, Erasure
+from drengr.people.questions import Who
+from drengr.store import imports
+from drengr.store.erasures import Begun
 from drengr.store.imports import ImportRun
+from drengr.store.removal_verbs import RemovalVerbs
 from drengr.store.removing import Remover
 from drengr.store.results import (
     FIRST_DAY,
@@ -21,14 +25,12 @@ from drengr.store.results import (
     Condition,
     Counted,
     HourIds,
-    Key,
     LedgerDay,
     NewProject,
     Problem,
     Progress,
     Project,
     Restored,
-    Session,
     Slice,
     Upgrade,
     Wrong,
@@ -36,11 +38,13 @@ from drengr.store.results import (
     WrongPeople,
     WrongTotal,
 )
+from drengr.store.sql import Statements
 from drengr.store.sqlite import (
     backup,
     checked,
     condition,
     count,
+    erasing,
     export,
     heartbeat,
     history,
@@ -55,17 +59,15 @@ from drengr.store.sqlite import (
 )
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.deadlines import deadline
-from drengr.store.sqlite.erasing import SqliteParts
 from drengr.store.sqlite.group_commit import GroupCommit
-from drengr.store.sqlite.import_verbs import ImportVerbs
 from drengr.store.sqlite.people import proof
 from drengr.store.sqlite.people.verbs import PeopleVerbs
-from drengr.store.sqlite.removal_verbs import RemovalVerbs
-from drengr.store.sqlite.verb import verb
+from drengr.store.sqlite.raising import store_errors
 from drengr.store.sqlite.write import EventWriter
+from drengr.store.verb import verb
 
 
-class SqliteStore(PeopleVerbs, RemovalVerbs, ImportVerbs):
+class SqliteStore(PeopleVerbs, RemovalVerbs):
     """An open file with its one way to write. The verbs are explained at drengr.store.Store.
 
     path         of the SQLite file
@@ -74,67 +76,31 @@ class SqliteStore(PeopleVerbs, RemovalVerbs, ImportVerbs):
     Raises       StoreError
     """
 
-    @verb
+    database: Database
+    commits: GroupCommit
+
+    @store_errors()
     def __init__(self, path: str, synchronous: str = "FULL", access: Access = "write") -> None:
         self.database = Database(path, synchronous, access)
         self.commits = GroupCommit(self.database)
         self.events = EventWriter(self.database, self.commits)
-        self.remover = Remover(SqliteParts(self.database, self.commits))
+        self.remover = Remover(erasing.SqliteParts(self.database, self.commits))
+
+    def store_errors(self) -> AbstractContextManager[None]:
+        return store_errors()
+
+    def _met(self, project: Project) -> Project:
+        return self.database.met(project)
 
     @verb
     def make_project(self, name: str) -> NewProject:
         self.commits.run(history.leave_a_gap)
-        return projects.make_project(self.commits, name)
-
-    @verb
-    def rename_project(self, project: Project, name: str) -> None:
-        projects.rename_project(self.commits, project, name)
-
-    @verb
-    def make_default_project(self) -> NewProject | None:
-        return projects.make_default_project(self.commits)
-
-    @verb
-    def projects(self) -> list[Project]:
-        return [self.database.met(project) for project in projects.all_projects(self.database)]
-
-    @verb
-    def find_project(self, name_or_uuid: str | None) -> Project:
-        return self.database.met(projects.find_project(self.database, name_or_uuid))
-
-    @verb
-    def make_key(self, project: Project, kind: str) -> str:
-        return projects.make_key(self.commits, project, kind)
-
-    @verb
-    def all_keys(self, project: Project | None = None) -> list[Key]:
-        return projects.all_keys(self.database, project)
-
-    @verb
-    def find_key(self, key_or_id: str) -> Key | None:
-        return projects.find_key(self.database, key_or_id)
-
-    @verb
-    def revoke_key(self, key_or_id: str, at_ms: int | None = None) -> bool:
-        return projects.revoke_key(self.commits, key_or_id, at_ms)
-
-    @verb
-    def note_uses(self, uses: Mapping[str, int]) -> None:
-        projects.note_uses(self.commits, uses)
-
-    @verb
-    def project_of_key(self, key: object, kind: str) -> Project | None:
-        project = projects.project_of_key(self.database, key, kind)
-        return project and self.database.met(project)
-
-    @verb
-    def owner_of_key(self, key: object) -> tuple[Project, str] | None:
-        return projects.owner_of_key(self.database, key)
+        return super().make_project(name)
 
     @verb
     def sender(self, key: object, now_ms: int) -> tuple[Project | None, int]:
         project, usage = quota.project_and_usage(self.database, key, now_ms)
-        return project and self.database.met(project), usage
+        return project and self._met(project), usage
 
     @verb
     def add(
@@ -156,14 +122,6 @@ class SqliteStore(PeopleVerbs, RemovalVerbs, ImportVerbs):
 
     def history_rows(self) -> int:
         return self.commits.pace.rows()
-
-    @verb
-    def progress_of(self, project_id: int, file_key: str) -> Progress | None:
-        return imports.progress_of(self.database, project_id, file_key)
-
-    @verb
-    def forget_progress(self, project_id: int, file_keys: Iterable[str]) -> None:
-        imports.forget_progress(self.commits, project_id, file_keys)
 
     @verb
     def known_event_ids(self, project_id: int, event_ids: Sequence[str]) -> int:
@@ -194,57 +152,18 @@ class SqliteStore(PeopleVerbs, RemovalVerbs, ImportVerbs):
         return read.last_id(self.database)
 
     @verb
-    def names_near(self, project_id: int, name: str) -> list[str]:
-        return names.names_near(self.database, project_id, name)
+    def would_erase(self, project_id: int, who: Who, by: By) -> Erasure:
+        return erasing.would_erase(self.database, project_id, who, by)
+
+    def _begin_erasure(self, project_id: int, who: Who, by: By, requester: str | None) -> Begun:
+        return erasing.erase(self.commits, project_id, who, by, requester)
+
+    def _bound(self, connection: Statements) -> int:
+        return erasing.newest_id(connection)
 
     @verb
-    def database_id(self) -> str:
-        return rules.database_id(self.database)
-
-    @verb
-    def rules(self) -> dict[str, str]:
-        return rules.rules(self.database)
-
-    @verb
-    def save_rules(self, wanted: dict[str, str]) -> None:
-        rules.save_rules(self.database, self.commits, wanted)
-
-    @verb
-    def signing_secret(self) -> bytes:
-        return sessions.secret(self.database)
-
-    @verb
-    def make_link(self, project_ids: Sequence[int], at_ms: int) -> str:
-        return sessions.make_link(self.commits, project_ids, at_ms)
-
-    @verb
-    def begin_session_by_link(self, link: str, earlier: str | None, at_ms: int) -> str | None:
-        return sessions.begin_by_link(self.commits, link, earlier, at_ms)
-
-    @verb
-    def begin_session_by_key(self, key: str, earlier: str | None, at_ms: int) -> str | None:
-        return sessions.begin_by_key(self.commits, key, earlier, at_ms)
-
-    @verb
-    def session(self, token: str, at_ms: int) -> Session | None:
-        found = sessions.session_of(self.database, token, at_ms)
-        return found and found._replace(projects=[self.database.met(project) for project in found.projects])
-
-    @verb
-    def sessions(self, project_id: int, at_ms: int) -> list[Session]:
-        return sessions.sessions_of(self.database, project_id, at_ms)
-
-    @verb
-    def note_session_use(self, session_id: int, at_ms: int) -> None:
-        sessions.note_use(self.commits, session_id, at_ms)
-
-    @verb
-    def end_session(self, token: str) -> None:
-        sessions.end(self.commits, token)
-
-    @verb
-    def end_sessions(self, project_id: int) -> None:
-        sessions.end_all(self.commits, project_id)
+    def copies(self) -> list[str]:
+        return erasing.copies(self.database)
 
     @verb
     def prove_writable(self) -> None:
@@ -312,7 +231,7 @@ def planned_upgrade(path: str) -> Upgrade | None:
         return migrate.plan(real)
 
 
-@verb
+@store_errors()
 def upgrade(path: str, say: Callable[[str], object]) -> None:
     """See drengr.store.upgrade."""
     real = place.resolved(path)
@@ -320,7 +239,7 @@ def upgrade(path: str, say: Callable[[str], object]) -> None:
         migrate.make_ready(real, lock, "upgrade", say)
 
 
-@verb
+@store_errors()
 def back_up(path: str, target: str, keep: int | None) -> Backup:
     """See drengr.store.back_up."""
     database = Database(path, access="inspect")
@@ -332,7 +251,7 @@ def back_up(path: str, target: str, keep: int | None) -> Backup:
         commits.close()
 
 
-@verb
+@store_errors()
 def restore(path: str, source: str, say: Callable[[str], object], without_old: bool) -> Restored:
     """See drengr.store.restore."""
     return restoring.restore(place.resolved(path, may_be_damaged=True), source, say, without_old)

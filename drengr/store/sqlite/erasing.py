@@ -10,6 +10,7 @@ from drengr.people.erasures import By, Erasure
 from drengr.people.questions import Who
 from drengr.store import erasures
 from drengr.store.clock import now_ms
+from drengr.store.sql import Statements
 from drengr.store.sqlite.connections import connect
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.group_commit import HISTORY_ROWS, GroupCommit
@@ -63,9 +64,9 @@ def erase(commits: GroupCommit, project_id: int, who: Who, by: By, requester: st
     return result
 
 
-def newest_id(connection: sqlite3.Connection) -> int:
+def newest_id(connection: Statements) -> int:
     """Of the events that there are in this transaction."""
-    return int(connection.execute(_NEWEST).fetchone()[0])
+    return int(connection.execute(_NEWEST).fetchall()[0][0])
 
 
 def would_erase(database: Database, project_id: int, who: Who, by: By) -> Erasure:

@@ -8,10 +8,11 @@ from drengr.store.postgresql import folding, read
 from drengr.store.postgresql.database import Database
 from drengr.store.postgresql.people import counts, listing, names
 from drengr.store.postgresql.people import who as who_is
-from drengr.store.postgresql.verb import verb
+from drengr.store.verb import verb
+from drengr.store.verbs import Verbs
 
 
-class PeopleVerbs:
+class PeopleVerbs(Verbs):
     """Those of PostgresqlStore."""
 
     database: Database

@@ -14,10 +14,11 @@ from drengr.people.results import Cohort, NameSample, NameSummary, PeopleCounted
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.group_commit import GroupCommit
 from drengr.store.sqlite.people import counting, found, funnels, gathering, listed, names, page, retention
-from drengr.store.sqlite.verb import verb
+from drengr.store.verb import verb
+from drengr.store.verbs import Verbs
 
 
-class PeopleVerbs:
+class PeopleVerbs(Verbs):
     """What the store in one SQLite file knows of people."""
 
     database: Database

@@ -1,34 +1,39 @@
-"""The verbs about events that are to go (contract 9). They are explained at drengr.store.removals.RemovalStore."""
+"""The verbs about events that are to go (contract 9), the same on both stores but for what a store says of itself.
+
+They are explained at drengr.store.removals.RemovalStore and drengr.store.imports.ImportStore.
+"""
 
 from drengr.admin.deletions import DeletionQuery
 from drengr.people.erasures import By, Erasure
 from drengr.people.questions import Who
-from drengr.store import erasures, removals
+from drengr.store import erasures, imports, removals
+from drengr.store.imports import PastImport
 from drengr.store.removals import Keeping, UnderWay
 from drengr.store.removing import Remover
 from drengr.store.results import Project
-from drengr.store.sqlite import erasing
-from drengr.store.sqlite.database import Database
-from drengr.store.sqlite.group_commit import GroupCommit
-from drengr.store.sqlite.verb import verb
+from drengr.store.sql import Statements
+from drengr.store.verb import verb
+from drengr.store.verbs import Verbs
 
 
-class RemovalVerbs:
-    """How events go from the one SQLite file."""
+class RemovalVerbs(Verbs):
+    """How events go: of a person, of an import, of a condition, of a project, by age."""
 
-    database: Database
-    commits: GroupCommit
     remover: Remover
 
-    @verb
-    def would_erase(self, project_id: int, who: Who, by: By) -> Erasure:
-        return erasing.would_erase(self.database, project_id, who, by)
+    def _begin_erasure(self, project_id: int, who: Who, by: By, requester: str | None) -> erasures.Begun:
+        """The tombstone is committed: what is there now goes, what comes later and occurred before is refused."""
+        raise NotImplementedError
+
+    def _bound(self, connection: Statements) -> int:
+        """The bound of a removal that begins in this transaction; see drengr.store.removing.Parts.bound."""
+        raise NotImplementedError
 
     @verb
     def erase(
         self, project_id: int, who: Who, by: By, requester: str | None = None, patience_s: float = 5.0
     ) -> Erasure:
-        begun = erasing.erase(self.commits, project_id, who, by, requester)
+        begun = self._begin_erasure(project_id, who, by, requester)
         self.remover.go_on(patience_s, begun.removal)
         (receipt,) = erasures.erasures(self.database, project_id, 1, begun.receipt + 1)
         return receipt._replace(user=begun.user)
@@ -44,17 +49,13 @@ class RemovalVerbs:
     @verb
     def delete_events(self, project_id: int, query: DeletionQuery) -> int:
         condition = removals.condition_of(self.database, project_id, query)
-        number: int = self.commits.run(
-            lambda connection: removals.delete_events(
-                connection, project_id, condition, erasing.newest_id(connection)
-            )
+        return self.commits.run(
+            lambda connection: removals.delete_events(connection, project_id, condition, self._bound(connection))
         )
-        return number
 
     @verb
     def delete_project(self, project: Project) -> int:
-        removal: int = self.commits.run(lambda connection: removals.delete_project(connection, project))
-        return removal
+        return self.commits.run(lambda connection: removals.delete_project(connection, project))
 
     @verb
     def keeping(self, project_id: int) -> Keeping:
@@ -77,5 +78,15 @@ class RemovalVerbs:
         return removals.under_way(self.database)
 
     @verb
-    def copies(self) -> list[str]:
-        return erasing.copies(self.database)
+    def imports(self, project_id: int, limit: int, before: int | None = None) -> list[PastImport]:
+        return imports.imports(self.database, project_id, limit, before)
+
+    @verb
+    def would_undo(self, project_id: int, number: int) -> int:
+        return imports.would_undo(self.database, project_id, number)
+
+    @verb
+    def undo_import(self, project_id: int, number: int) -> int:
+        return self.commits.run(
+            lambda connection: imports.undo_import(connection, project_id, number, self._bound(connection))
+        )
