@@ -35,11 +35,18 @@ _CSV_COLUMNS = (
 )  # fmt: skip
 
 
+class Cell(NamedTuple):
+    """What an event has in a chosen column."""
+
+    text: str
+    is_number: bool
+
+
 class Row(NamedTuple):
-    """One event of the list, and the values of the chosen columns."""
+    """One event of the list, and its values of the chosen columns."""
 
     event: StoredEvent
-    values: list[str]
+    cells: list[Cell]
 
 
 @room("live")
@@ -53,11 +60,12 @@ def live(project: Project) -> Response | str:
         return csv_answer(Table("events", heads, _csv_rows(here.store, project, query, columns)))
     after = here.store.last_id()  # before the page is read: what comes in between is shown once, by its id
     found = here.store.page(project.id, query)
+    rows = _rows(found, columns)
     return render(
         "live.html",
         "Live",
-        rows=_rows(found, columns),
-        table=Table("events", (*_COLUMNS, *map(Column, columns))),
+        rows=rows,
+        table=Table("events", (*_COLUMNS, *_heads(rows, columns))),
         columns=columns,
         keys=_keys(found, columns),
         filters={name: request.args[name] for name in _FILTER_WORDS if request.args.get(name)},
@@ -111,14 +119,22 @@ def _chosen_columns() -> list[str]:
 
 
 def _rows(events: Iterable[StoredEvent], columns: list[str]) -> list[Row]:
-    return [Row(event, _values(event, columns)) for event in events]
+    return [Row(event, _cells(event, columns)) for event in events]
 
 
-def _values(event: StoredEvent, columns: list[str]) -> list[str]:
+def _cells(event: StoredEvent, columns: list[str]) -> list[Cell]:
     if not columns:
         return []
-    found = properties_of(event.dims, event.measures)
-    return [found.get(column, "") for column in columns]
+    texts, numbers = properties_of(event.dims, "{}"), properties_of("{}", event.measures)
+    return [Cell((texts | numbers).get(key, ""), key in numbers) for key in columns]
+
+
+def _heads(rows: Iterable[Row], columns: list[str]) -> list[Column]:
+    """The heads of the chosen columns; those that hold nothing but numbers stand at the right, as these do."""
+    cells = [[row.cells[at] for row in rows if row.cells[at].text] for at in range(len(columns))]
+    return [
+        Column(key, bool(its) and all(cell.is_number for cell in its)) for key, its in zip(columns, cells, strict=True)
+    ]
 
 
 def _keys(events: Iterable[StoredEvent], columns: list[str]) -> list[str]:
@@ -136,7 +152,7 @@ def _csv_rows(
         for each in page:
             yield (
                 each.id, each.event_name, each.external_id, each.install_id, iso_text(each.occurred_at),
-                iso_text(each.received_at), each.source, *_values(each, columns),
+                iso_text(each.received_at), each.source, *(cell.text for cell in _cells(each, columns)),
             )  # fmt: skip
         if len(page) < query.limit:
             return

@@ -5,10 +5,9 @@ from typing import NamedTuple
 from flask import Response
 from markupsafe import Markup
 
-from drengr.admin.questions import CountQuery, single_values
+from drengr.admin.questions import CountQuery, PageQuery, Position, single_values
 from drengr.api.service import service
 from drengr.events.outcomes import DOORS
-from drengr.events.times import DAY_MS
 from drengr.page import addresses, periods
 from drengr.page.charts import small_line
 from drengr.page.first_run import first_run
@@ -21,6 +20,7 @@ from drengr.people.questions import PeopleCountQuery
 from drengr.store import Project, Store
 
 TOP_NAMES = 10
+_ALWAYS = 2**62
 _NAMES = (Column("Event"), Column("Events", True), Column("Over time"))
 _CSV_NAMES = _NAMES[:2]
 _DOORS = (
@@ -54,8 +54,7 @@ class DoorSums(NamedTuple):
 @room("")
 def overview(project: Project) -> Response | str:
     """The figures, charts, names and doors of a stretch of time; how to begin, while there never was an event."""
-    last = last_event_at(project)
-    if last is None:
+    if last_event_at(project) is None:
         return first_run(project)
     store, now_ms = service().store, service().now_ms()
     shown = periods.period(single_values(addresses.arguments("format", "table"), periods.PARAMETERS), now_ms)
@@ -69,6 +68,7 @@ def overview(project: Project) -> Response | str:
         if wants_csv(one.table.name, is_first=one is events_chart):
             return csv_answer(one.table)
     names = _names(store, project, shown)
+    newest = _newest(store, project) if not events.value else None
     return render(
         "overview.html",
         "Overview",
@@ -81,8 +81,8 @@ def overview(project: Project) -> Response | str:
         doors=_doors(store, project, shown),
         door_words=DOOR_WORDS,
         doors_table=Table("doors", _DOORS),
-        last=last,
-        wider=_wider(shown, last, now_ms),
+        newest=newest,
+        wider={} if newest is None else periods.reaching(newest, now_ms).parameters,
     )
 
 
@@ -143,12 +143,7 @@ def _doors(store: Store, project: Project, shown: Period) -> list[DoorSums]:
     return found
 
 
-def _wider(shown: Period, last: int | None, now_ms: int) -> str | None:
-    """The shortest range that is longer than the one shown and reaches back to the last event."""
-    if last is None or shown.name is None:
-        return None
-    ranges = list(periods.RANGES)
-    for name in ranges[ranges.index(shown.name) + 1 :]:
-        if now_ms - last < int(name.removesuffix("d")) * DAY_MS:
-            return name
-    return None
+def _newest(store: Store, project: Project) -> int | None:
+    """When the newest event occurred, epoch ms; None: there is none left. History comes long after it occurred."""
+    found = store.page(project.id, PageQuery(-_ALWAYS, Position(_ALWAYS, 0), 1))
+    return found[0].occurred_at if found else None

@@ -16,6 +16,7 @@ Unit = Literal["hour", "day"]
 _EPOCH = date(1970, 1, 1)
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+_BEFORE_DAYS = 30
 _MOST_HOURS = 48  # that are bars of their own
 
 
@@ -105,13 +106,14 @@ class Period(NamedTuple):
     def spoken(self, number: int) -> str:
         """What it is called in a sentence.
 
-        >>> Period(0, DAY_MS - 1, 0, None).spoken(13), Period(0, 9 * DAY_MS, 0, None).spoken(13)
-        ('at 13:00', 'on Wednesday 14')
+        >>> [Period(0, days * DAY_MS - 1, 0, None).spoken(6) for days in (1, 7, 8)]
+        ['at 06:00', 'on Wednesday 7', 'on Wednesday 7 Jan']
         """
         if self.unit == "hour":
             return f"at {self.short(number)}"
         day = _EPOCH + timedelta(number)
-        return f"on {_WEEKDAYS[day.weekday()]} {day.day}"
+        is_plain = len(self.days) <= len(_WEEKDAYS)  # beyond, there may be two of that number
+        return f"on {_WEEKDAYS[day.weekday()]} {day.day if is_plain else short_day(number)}"
 
 
 def period(
@@ -137,6 +139,22 @@ def period(
         return Period((now_ms // HOUR_MS - 23) * HOUR_MS, now_ms, now_ms, chosen)
     days = int(chosen.removesuffix("d"))
     return Period((now_ms // DAY_MS - days + 1) * DAY_MS, now_ms, now_ms, chosen)
+
+
+def reaching(moment: int, now_ms: int) -> Period:
+    """The shortest of RANGES in which this time lies; the 30 days up to its own where none reaches so far.
+
+    >>> reaching(50 * DAY_MS, 80 * DAY_MS).name, reaching(50 * DAY_MS, 79 * DAY_MS).name
+    ('90d', '30d')
+    >>> reaching(50 * DAY_MS, 900 * DAY_MS).parameters
+    {'since': '1970-01-22', 'until': '1970-02-20'}
+    """
+    for name in RANGES:
+        found = period({"range": name}, now_ms)
+        if moment >= found.since:
+            return found
+    day = moment // DAY_MS
+    return Period((day - _BEFORE_DAYS + 1) * DAY_MS, (day + 1) * DAY_MS - 1, now_ms, None)
 
 
 def today(now_ms: int) -> Period:

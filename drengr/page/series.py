@@ -83,9 +83,12 @@ def _caption(what: str, total: int, period: Period, values: Sequence[Bar]) -> st
     parts = [f"{total:,} {one[what] if total == 1 else what} {period.words}"]
     if len(values) > 1 and total:
         is_all = most.value == total and sum(bar.value for bar in values) == total
-        parts[0] += f", {'' if total == 1 else 'all '}{period.spoken(number)}" if is_all else (
-            f", most {period.spoken(number)} ({most.value:,})"
-        )
+        if is_all:
+            parts[0] += f", {'' if total == 1 else 'all '}{period.spoken(number)}"
+        elif sum(bar.value == most.value for bar in values) > 1:
+            parts[0] += f", at most {most.value:,} {'an hour' if period.unit == 'hour' else 'a day'}"
+        else:
+            parts[0] += f", most {period.spoken(number)} ({most.value:,})"
     if any(bar.before for bar in values):
         parts.append(f"the line is {period.words_before}")
     if period.is_unfinished:

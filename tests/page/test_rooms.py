@@ -6,6 +6,7 @@ from html import unescape
 import pytest
 
 from drengr.events.times import DAY_MS, HOUR_MS, iso_text
+from drengr.people.questions import Who
 from tests.conftest import NOW_MS
 from tests.factories import amplitude_event, envelope
 from tests.page.reading import api, rows_of, text_of
@@ -119,7 +120,7 @@ def test_a_name_and_a_person_that_are_not_there_are_404(client, month, path):
 @pytest.mark.parametrize(
     ("room", "says"),
     [
-        ("?range=24h", "No events in 24 hours. The last one came 40 days ago: look at 90 days"),
+        ("?range=24h", "No events in 24 hours. The last one occurred 40 days ago: look at 90 days"),
         ("?range=90d", "Events 78"),
         ("/live?event_name=never", "No event passes these filters. Show every event"),
         ("/names?query=never", "No event name begins so. Show every name"),
@@ -136,6 +137,28 @@ def test_an_empty_room_says_what_would_stand_there_and_what_to_do(client, month,
     sign_in(tenant)
     shown = text_of(client.get(month + room))
     assert says.replace(" :", ":") in re.sub(r" ([.,:])", r"\1", shown)
+
+
+def test_history_that_was_received_now_is_looked_for_where_it_occurred(client, here, tenant):
+    for days, leads_to in ((1000, "since=2024-01-26&until=2024-02-24"), (40, "range=90d")):
+        event = amplitude_event(time=NOW_MS - days * DAY_MS)
+        client.post("/batch", json=envelope(tenant.publishable_key, event))
+        shown = client.get(here)
+        assert f"The last one occurred {days} days ago" in text_of(shown)
+        link = unescape(re.search(r'look at <a href="([^"]+)"', shown.text)[1])
+        assert link.endswith(leads_to) and "Events 1 " in text_of(client.get(link))
+
+
+def test_where_no_event_is_left_the_overview_says_so(client, here, tenant, store):
+    client.post("/batch", json=envelope(tenant.publishable_key, amplitude_event()))
+    store.erase(tenant.project.id, Who("user", amplitude_event()["user_id"]), "page", patience_s=5)
+    assert "None is left" in text_of(client.get(here))
+
+
+def test_a_column_of_numbers_stands_at_the_right(client, month):
+    shown = client.get(f"{month}/live?column=n&column=app_version&event_name=page_viewed").text
+    assert re.search(r'<th scope="col" class="n">n</th><th scope="col">app_version</th>', shown)
+    assert re.search(r'<td class="id n" data-key="n">', shown) and 'class="id n" data-key="app' not in shown
 
 
 def test_a_cell_that_a_spreadsheet_would_run_gets_an_apostrophe(client, month, tenant):
