@@ -46,7 +46,7 @@ def build_app(config: Mapping[str, str] | None = None, now_ms: Callable[[], int]
     store = open_store(
         settings["DRENGR_DATABASE"],
         settings["DRENGR_SYNCHRONOUS"],
-        settings["DRENGR_CONNECTIONS"],
+        connections=settings["DRENGR_CONNECTIONS"],
         reachable=False,  # a worker that is replaced while the database is away must not stop the others
     )
     app.extensions[EXTENSION] = Service(

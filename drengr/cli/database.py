@@ -22,7 +22,8 @@ def open_store(*, must_exist: bool = False, access: Access | None = None) -> Ite
         must_be_there(config)
     access = access or ("read" if must_exist else "write")
     store = stores.open_store(
-        config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"], access, config["DRENGR_CONNECTIONS"]
+        config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"], access,
+        connections=config["DRENGR_CONNECTIONS"],
     )
     try:
         yield store

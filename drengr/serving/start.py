@@ -103,7 +103,8 @@ def _opened(config: Config) -> Store:
     while True:
         try:
             return open_store(
-                config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"], "upgrade", config["DRENGR_CONNECTIONS"]
+                config["DRENGR_DATABASE"], config["DRENGR_SYNCHRONOUS"], "upgrade",
+                connections=config["DRENGR_CONNECTIONS"],
             )
         except Unreachable as error:
             if time.monotonic() > until:

@@ -261,8 +261,8 @@ def open_store(
     location: str,
     synchronous: str = "FULL",
     access: Access = "write",
-    connections: int = 8,
     *,
+    connections: int = 8,
     reachable: bool = True,
 ) -> Store:
     """The store at this place.

@@ -5,10 +5,12 @@ import os
 import shutil
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
-from drengr.store import DatabaseError, Unreachable, exists, open_store
+from drengr import create_app
+from drengr.store import DatabaseError, TooLong, Unreachable, exists, open_store
 from drengr.store.postgresql import schema
 from tests.cluster import FAST, Cluster, require_postgresql
 from tests.faults.clients import batch, post
@@ -63,6 +65,12 @@ def test_a_server_that_is_away_is_waited_for_with_a_sentence_a_try(tmp_path):
     assert PASSWORD not in output and ROLE not in output and "Traceback" not in output
     code, output = run(location, tmp_path, "project", "list")
     assert code == 1 and "PostgreSQL cannot be reached" in output and PASSWORD not in output
+
+
+def test_a_worker_holds_no_more_connections_than_it_may(url):
+    store = create_app({"DRENGR_DATABASE": url, "DRENGR_CONNECTIONS": "1"}).extensions["drengr"].store
+    with closing(store), store.database.snapshot(), pytest.raises(TooLong), store.limited(0.05):
+        store.projects()
 
 
 def test_commands_that_read_make_nothing(url, tmp_path):
