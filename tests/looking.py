@@ -1,4 +1,4 @@
-"""What a stranger sees in a database, whichever store it is: SQL with ? for a parameter."""
+"""What a stranger sees in a database, and does to it, whichever store it is: SQL with ? for a parameter."""
 
 import sqlite3
 from contextlib import closing
@@ -12,6 +12,16 @@ def read(location: str, sql: str, *parameters: Any) -> list[tuple]:
             return connection.execute(sql, parameters).fetchall()
     with _postgresql(location) as connection:
         return connection.execute(_placeholders(sql), parameters or None).fetchall()
+
+
+def write(location: str, sql: str) -> None:
+    """One statement, committed."""
+    if not location.startswith("postgresql://"):
+        with closing(sqlite3.connect(location, timeout=30)) as connection, connection:
+            connection.execute(sql)
+    else:
+        with _postgresql(location) as connection:
+            connection.execute(sql)
 
 
 def events_in(location: str, tail: str = "", *parameters: Any) -> list[dict[str, Any]]:

@@ -24,6 +24,7 @@ from drengr.cli import (
     projects,
     removing,
     tail,
+    tombstones,
     ui,
     verify,
 )
@@ -90,6 +91,7 @@ main.add_command(count.command)
 main.add_command(people.people)
 main.add_command(people.person)
 main.add_command(removing.events)
+main.add_command(tombstones.group)
 main.add_command(funnel.funnel)
 main.add_command(funnel.retention)
 main.add_command(names.command)

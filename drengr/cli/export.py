@@ -1,13 +1,8 @@
 """`drengr export`: everything that a project has, as a file or on standard output (contract 9)."""
 
-import errno
 import os
-import stat
 import sys
-import zlib
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext, suppress
-from typing import BinaryIO
+from contextlib import nullcontext
 
 import click
 
@@ -17,16 +12,11 @@ from drengr.cli.asking import Text, name_meant, tell_near
 from drengr.cli.database import chosen_project, open_store
 from drengr.cli.import_report import told
 from drengr.cli.local_door import LocalDoor
-from drengr.cli.printing import OutputLost, say, shown
+from drengr.cli.outputs import Write, writing
+from drengr.cli.printing import say, shown
 from drengr.cli.times import Time
-from drengr.config import read_config
 from drengr.exporting import exported
-from drengr.log import turn_off
 from drengr.store import Project, Store
-
-_GZIP_LEVEL = 1
-
-Write = Callable[[bytes], object]
 
 
 @click.command("export")
@@ -64,7 +54,7 @@ def command(
             query, _ = export_query(asked)
         except BadSlot as bad:
             raise click.UsageError(f"{shown(bad.message)} ({bad.code})") from bad
-        with _writing(output) as write:
+        with writing(output, "export") as write:
             events = _export(store, found, query, chosen, write, output)
         say(f"{events:,} events" + (f" in {shown(output)}" if output else ""), err=True)
         if event_name is not None and not events:
@@ -93,78 +83,3 @@ def _export(
 
 def _tell_nothing(position: int, rows: int) -> None:
     pass
-
-
-@contextmanager
-def _writing(output: str | None) -> Iterator[Write]:
-    """Writes to the file, which gets its name at the end, or to standard output. Raises ClickException."""
-    try:
-        if output in (None, "-"):
-            with _standard_output() as file:
-                yield file.write
-        else:
-            assert output is not None
-            with _file(os.path.realpath(output)) as file, _packing(file, output.endswith(".gz")) as write:
-                yield write
-    except BrokenPipeError:
-        raise OutputLost("Whoever reads the output has left; the export is not whole.") from None
-    except OSError as error:
-        where = "The output" if output is None else shown(output)
-        raise OutputLost(f"{where} could not be written: {error.strerror or error}. The export is not whole.") from None
-
-
-@contextmanager
-def _standard_output() -> Iterator[BinaryIO]:
-    if sys.stdout is None:
-        raise OSError(errno.EBADF, "it is closed")
-    try:
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
-    except OSError:
-        turn_off(sys.stdout)
-        raise
-
-
-@contextmanager
-def _packing(file: BinaryIO, packs: bool) -> Iterator[Write]:
-    if not packs:
-        yield file.write
-        return
-    packer = zlib.compressobj(_GZIP_LEVEL, wbits=31)
-    yield lambda data: file.write(packer.compress(data))
-    file.write(packer.flush())
-
-
-@contextmanager
-def _file(path: str) -> Iterator[BinaryIO]:
-    """A file for its owner alone, under another name until it is whole and on the disk."""
-    with suppress(FileNotFoundError):
-        mode = os.stat(path).st_mode
-        if stat.S_ISDIR(mode):
-            raise IsADirectoryError(errno.EISDIR, "it is a folder")
-        if not stat.S_ISREG(mode):  # /dev/null, a named pipe: nothing may take their place
-            with open(path, "wb") as file:
-                yield file
-            return
-    _refuse_the_database(path)
-    part = f"{path}.part-{os.getpid()}"
-    descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        with open(descriptor, "wb") as file:
-            if os.geteuid() == 0:  # what root makes belongs to the folder's owner
-                owner = os.stat(os.path.dirname(path))
-                os.fchown(descriptor, owner.st_uid, owner.st_gid)
-            yield file
-            file.flush()
-            os.fsync(descriptor)
-        os.replace(part, path)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(part)
-        raise
-
-
-def _refuse_the_database(path: str) -> None:
-    location = read_config()["DRENGR_DATABASE"]
-    if "://" not in location and path in (os.path.realpath(location) + end for end in ("", "-wal", "-shm", "-queue")):
-        raise click.UsageError(f"{shown(path)} is the database itself, not a place for its export.")

@@ -40,6 +40,7 @@ from drengr.store.results import (
     WrongPeople,
     WrongTotal,
 )
+from drengr.store.tombstones import TombstoneStore
 
 if TYPE_CHECKING:
     from drengr.store.postgresql import PostgresqlStore
@@ -53,7 +54,7 @@ __all__ = [
 ]  # fmt: skip
 
 
-class Store(PeopleStore, RemovalStore, ImportStore, Protocol):
+class Store(PeopleStore, RemovalStore, TombstoneStore, ImportStore, Protocol):
     """The verbs. Every one of them raises StoreError when the database cannot do it now."""
 
     # Projects and keys ------------------------------------------------------------------------------------------------

@@ -41,7 +41,7 @@ class Found(NamedTuple):
 
 def would_erase(connection: Statements, project_id: int, who: Who, found: Found, by: By) -> Erasure:
     """What an erasure would be; nothing is written."""
-    person = floors.Hashes(connection, project_id).person(who).hex()
+    person = floors.Hashes.of(connection, project_id).person(who).hex()
     return Erasure(
         None, who.kind, person, found.events, len(found.devices), found.shared_devices, None, "dry_run", by, found.user,
         found.number,
@@ -66,7 +66,7 @@ def begin(
     floors.entomb(connection, project_id, gone, erased_at)
     removal_id = removing.begin(connection, project_id, "erased", bound, began_at=erased_at)
     connection.executemany(_ERASING, [(removal_id, *identity) for identity in found.identities])
-    person = floors.Hashes(connection, project_id).person(who)
+    person = floors.Hashes.of(connection, project_id).person(who)
     counted = len(found.devices), found.shared_devices
     connection.execute(
         _RECEIPT, (project_id, who.kind, person, found.number, *counted, erased_at, by, requester, removal_id)

@@ -14,6 +14,7 @@ from drengr.events.event import Event
 from drengr.events.properties import changed_by
 from drengr.events.times import DAY_MS
 from drengr.people.questions import Who
+from drengr.people.tombstones import Tombstone
 from drengr.store.results import Account
 from drengr.store.sql import Statements
 
@@ -24,7 +25,7 @@ _LOWEST = -(2**62)
 _FLOOR = "SELECT keep_days, checked_at, is_stopped, looked_up_before, has_admin_ids FROM floors WHERE project_id = ?"
 _ERASED_AT = "SELECT erased_at FROM tombstones WHERE project_id = ? AND person = ?"
 _IS_REMOVED = "SELECT 1 FROM removed_ids WHERE project_id = ? AND event = ?"
-_KEY = "SELECT key FROM hash_key"
+KEY = "SELECT key FROM hash_key"
 _RAISE = """
 INSERT INTO floors (project_id, is_stopped, looked_up_before, has_admin_ids) VALUES (?, 0, ?, ?)
 ON CONFLICT (project_id) DO UPDATE SET
@@ -47,9 +48,14 @@ ON CONFLICT (project_id, event) DO UPDATE SET
 class Hashes:
     """What stands for ids where they must not be readable: keyed, different in each project and database."""
 
-    def __init__(self, connection: Statements, project_id: int) -> None:
-        self._key = bytes(connection.execute(_KEY).fetchall()[0][0])
+    def __init__(self, key: bytes, project_id: int) -> None:
+        self._key = bytes(key)
         self._project = str(project_id).encode()
+
+    @classmethod
+    def of(cls, connection: Statements, project_id: int) -> "Hashes":
+        """With the database's own key."""
+        return cls(connection.execute(KEY).fetchall()[0][0], project_id)
 
     def person(self, who: Who) -> bytes:
         """Of a user or a device; two spellings of one canonical UUID are one."""
@@ -125,7 +131,7 @@ class _Tombstones:
     def __init__(self, connection: Statements, project_id: int) -> None:
         self._connection = connection
         self._project_id = project_id
-        self._hashes = Hashes(connection, project_id)
+        self._hashes = Hashes.of(connection, project_id)
         self._erased_at: dict[Who, int] = {}
 
     def hold(self, event: Event) -> bool:
@@ -149,7 +155,7 @@ class _Tombstones:
 
 def entomb(connection: Statements, project_id: int, whom: Sequence[Who], erased_at: int) -> None:
     """From now on events of these people that occurred before are refused. Of several tombstones the newest holds."""
-    hashes = Hashes(connection, project_id)
+    hashes = Hashes.of(connection, project_id)
     connection.execute(_RAISE, (project_id, erased_at, 0))
     connection.executemany(_ENTOMB, sorted((project_id, hashes.person(who), erased_at) for who in set(whom)))
 
@@ -160,8 +166,20 @@ def forbid(
     """These events never come back, whatever their time: (event_id, occurred_at, source)."""
     if not events:
         return
-    hashes = Hashes(connection, project_id)
+    hashes = Hashes.of(connection, project_id)
     latest = max((at + 1 for _, at, source in events if source != "admin"), default=_LOWEST)
     connection.execute(_RAISE, (project_id, latest, int(any(source == "admin" for *_, source in events))))
     rows = {(project_id, hashes.event(event_id), int(is_erased)) for event_id, *_ in events}
     connection.executemany(_FORBID, sorted(rows))
+
+
+def put_back(connection: Statements, project_id: int, saved: Sequence[Tombstone]) -> None:
+    """What was saved holds again, beside what the database knows itself."""
+    people = sorted((project_id, each.hash, each.value) for each in saved if each.kind == "person")
+    events = sorted((project_id, each.hash, each.value) for each in saved if each.kind == "event")
+    before = max((each.value for each in saved if each.kind != "event"), default=_LOWEST)
+    connection.execute(_RAISE, (project_id, before, int(bool(events))))
+    if people:
+        connection.executemany(_ENTOMB, people)
+    if events:
+        connection.executemany(_FORBID, events)

@@ -1,12 +1,16 @@
 """The verbs about events that are to go (contract 9), the same on both stores but for what a store says of itself.
 
-They are explained at drengr.store.removals.RemovalStore and drengr.store.imports.ImportStore.
+They are explained at drengr.store.removals.RemovalStore, drengr.store.imports.ImportStore and
+drengr.store.tombstones.TombstoneStore.
 """
+
+from collections.abc import Sequence
 
 from drengr.admin.deletions import DeletionQuery
 from drengr.people.erasures import By, Erasure
 from drengr.people.questions import Who
-from drengr.store import erasures, imports, removals
+from drengr.people.tombstones import Tombstone
+from drengr.store import erasures, floors, imports, removals, removing, tombstones
 from drengr.store.imports import PastImport
 from drengr.store.removals import Keeping, UnderWay
 from drengr.store.removing import Remover
@@ -90,3 +94,19 @@ class RemovalVerbs(Verbs):
         return self.commits.run(
             lambda connection: imports.undo_import(connection, project_id, number, self._bound(connection))
         )
+
+    @verb
+    def key_check(self) -> str:
+        return tombstones.check_of(self.database.read(floors.KEY)[0][0])
+
+    @verb
+    def tombstones_after(self, project_id: int, last: Tombstone) -> list[Tombstone]:
+        return tombstones.after(self.database, project_id, last)
+
+    @verb
+    def put_tombstones(self, project_id: int, saved: Sequence[Tombstone]) -> None:
+        self.commits.run(lambda connection: floors.put_back(connection, project_id, saved))
+
+    @verb
+    def erase_entombed(self, project_id: int) -> int:
+        return self.commits.run(lambda connection: removing.begin_of_entombed(connection, project_id))

@@ -6,7 +6,7 @@ not taken is there, and whoever comes next goes on. What is older than a project
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -17,6 +17,7 @@ from drengr.log import faults
 from drengr.store import floors
 from drengr.store.clock import now_ms
 from drengr.store.sql import Statements
+from drengr.store.tombstones import Forbidden
 
 _SLICE_S = 0.010
 _FEWEST, _MOST = 10, 5_000  # events of a slice
@@ -57,6 +58,7 @@ ORDER BY r.first_id, e.id LIMIT ?
 _UNDONE = "DELETE FROM import_ids WHERE project_id = ? AND number = ? AND first_id <= ? AND last_id <= ?"
 _EVER, _NEVER = -(2**62), 2**62
 _PROJECT = "project"  # in a condition: all of it
+_ENTOMBED = "entombed"  # likewise: whatever the project's tombstones forbid
 
 After = tuple[str, tuple[Any, ...]]  # a statement for when some events are gone, and its parameters
 
@@ -96,6 +98,9 @@ class Parts(Protocol):
     def others_wait(self) -> bool:
         """Whether somebody else has been waiting to write lately."""
 
+    def entombed(self, project_id: int, after_person: int) -> Iterator[Forbidden]:
+        """See drengr.store.tombstones.forbidden."""
+
     def drop(self, project_id: int) -> None:
         """Delete what a project has besides events and removals, but not the project itself."""
 
@@ -112,7 +117,7 @@ class Remover:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._row_s = 0.0005  # what one event takes
-        self._from: dict[int, int] = {}  # by removal, the occurred_at up to which nothing is left
+        self._from: dict[int, int] = {}  # by removal, the occurred_at, or person, up to which nothing is left
 
     def go_on(self, seconds: float, only: int | None = None) -> bool:
         """Work for about so long; whether nothing is left that this process has to do.
@@ -158,6 +163,8 @@ class Remover:
 
     def _next(self, removal: Removal) -> tuple[list[int], After | None]:
         """(some of its events; what is to be done when they are gone)."""
+        if removal.condition.get(_ENTOMBED):
+            return self._next_entombed(removal), None
         if removal.why == "erased":
             rows = self._parts.read(_ERASING.format(bound=self._parts.bound), (removal.id, removal.bound, self._most()))
             behind = (removal.id, rows[-1][1], rows[-1][1], rows[-1][2]) if rows else ()
@@ -177,6 +184,14 @@ class Remover:
         elif self._from.pop(removal.id, None) is not None:
             return self._next(removal)  # once more from the start: an older event may have been stored meanwhile
         return [row[0] for row in rows], None
+
+    def _next_entombed(self, removal: Removal) -> list[int]:
+        for found in self._parts.entombed(removal.project_id, self._from.get(removal.id, 0)):
+            if found.ids:
+                return found.ids[: self._most()]
+            self._from[removal.id] = found.last_person
+        self._from.pop(removal.id, None)
+        return []
 
     def _take(self, removal: Removal, ids: list[int], after: After | None) -> None:
         def take(connection: Any) -> None:
@@ -280,6 +295,11 @@ def begin(
 def begin_of_all(connection: Statements, project_id: int) -> int:
     """The number of the removal of a whole project, in the caller's transaction; events that still come go too."""
     return begin(connection, project_id, "deleted", _NEVER, {_PROJECT: True}, began_at=now_ms())
+
+
+def begin_of_entombed(connection: Statements, project_id: int) -> int:
+    """The number of the removal of whatever the project's tombstones forbid, in the caller's transaction."""
+    return begin(connection, project_id, "erased", _NEVER, {_ENTOMBED: True}, began_at=now_ms())
 
 
 def _end(connection: Statements, removal: Removal) -> bool:

@@ -1,12 +1,12 @@
 """Who goes with an erasure, in PostgreSQL; and what removals need of it (contract 9, 13)."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
 from drengr.people.erasures import By, Erasure
 from drengr.people.questions import Who
-from drengr.store import erasures
+from drengr.store import erasures, tombstones
 from drengr.store.clock import now_ms
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import LONG_WRITE_S, READ_S, Database
@@ -87,6 +87,9 @@ class PostgresqlParts:
 
     def others_wait(self) -> bool:
         return False  # writers here do not wait for each other
+
+    def entombed(self, project_id: int, after_person: int) -> Iterator[tombstones.Forbidden]:
+        return tombstones.forbidden(self.read, "i.user_id = ?", str, project_id, after_person)
 
     def drop(self, project_id: int) -> None:
         for (table,) in self._database.read(_TABLES_OF_PROJECT, (), READ_S):

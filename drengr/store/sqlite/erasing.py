@@ -2,15 +2,16 @@
 
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
 from drengr.people.erasures import By, Erasure
 from drengr.people.questions import Who
-from drengr.store import erasures
+from drengr.store import erasures, tombstones
 from drengr.store.clock import now_ms
 from drengr.store.sql import Statements
+from drengr.store.sqlite import entombed
 from drengr.store.sqlite.connections import connect
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.group_commit import HISTORY_ROWS, GroupCommit
@@ -121,6 +122,9 @@ class SqliteParts:
 
     def others_wait(self) -> bool:
         return self._commits.pace.rows() < HISTORY_ROWS
+
+    def entombed(self, project_id: int, after_person: int) -> Iterator[tombstones.Forbidden]:
+        return tombstones.forbidden(self.read, entombed.OF_USER, plain_id, project_id, after_person)
 
     def drop(self, project_id: int) -> None:
         with closing(connect(self._database.path, foreign_keys=0, busy_timeout=_DROP_WAITS_MS)) as connection:
