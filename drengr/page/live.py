@@ -18,12 +18,11 @@ from drengr.page.name_boxes import names_to_choose, with_name_meant
 from drengr.page.tables import Column, Table, csv_answer, wants_csv
 from drengr.page.words import visible
 from drengr.sources import READERS
-from drengr.store import Project, Store
+from drengr.store import Place, Project, Store, place_of, place_text
 
 _AT_ONCE = 100  # rows
 _MOST_COLUMNS = 8
 _MOST_KEYS = 60  # to choose columns from
-_LARGEST_ID = 2**63 - 1
 _OF_ALL_TIMES = -(2**62)
 _FILTER_WORDS = {
     "event_name": "Event", "external_id": "Person", "install_id": "Device", "user_id": "Person", "source": "Source",
@@ -75,7 +74,7 @@ def live(project: Project) -> Response | str:
         more=cursor_text(found[-1].occurred_at, found[-1].id) if len(found) == query.limit else None,
         is_first="cursor" not in request.args and "until" not in request.args,
         poll=addresses.changed("live_rows", since=None, until=None, limit=None),
-        after=int(after),
+        after=place_text(after),
         last=last_event_at(project),
     )
 
@@ -94,7 +93,7 @@ def live_rows(project: Project) -> Response:
         seen = store.last_id()
     rows = _rows(found.events[::-1], columns)
     answer = Response(render("live_rows.html", rows=rows, columns=columns) if rows else "")
-    answer.headers["X-After"] = str(int(seen))
+    answer.headers["X-After"] = place_text(seen)
     answer.headers["X-Flood"] = str(int(is_flood))
     return answer
 
@@ -107,10 +106,11 @@ def _query(project: Project) -> PageQuery:
     return query if "since" in asked else query._replace(since=_OF_ALL_TIMES)
 
 
-def _after(text: str) -> int:
-    if text.isascii() and text.isdecimal() and int(text[:20]) <= _LARGEST_ID:
-        return int(text)
-    raise BadSlot("INVALID_CURSOR", "after must be the place that an earlier answer named")
+def _after(text: str) -> Place:
+    try:
+        return place_of(text)
+    except ValueError:
+        raise BadSlot("INVALID_CURSOR", "after must be the place that an earlier answer named") from None
 
 
 def _chosen_columns() -> list[str]:

@@ -4,8 +4,10 @@ import re
 
 import pytest
 
+from tests.admin import event
 from tests.factories import amplitude_event, envelope
 from tests.page.reading import api, rows_of, text_of
+from tests.under_way import under_way
 
 pytestmark = pytest.mark.both_stores
 
@@ -39,6 +41,25 @@ def test_live_tells_what_came_since_the_last_look(client, month, tenant):
     news = client.get(f"{month}/live/rows?after={after}")
     assert "new_one" in news.text and int(news.headers["X-After"]) > int(after)
     assert client.get(f"{month}/live/rows?after={after}&event_name=page_viewed").text == ""
+
+
+def test_live_shows_what_was_under_way_when_the_page_was_loaded(client, month, tenant, store, backend):
+    """Where many write at once its id is smaller than those of events that were committed before (contract 13)."""
+    with under_way(store, event(event_name="late"), project_id=tenant.project.id) as (_, commit):
+        if backend == "postgresql":
+            client.post("/batch", json=envelope(tenant.publishable_key, amplitude_event()))
+        after = re.search(r'data-after="([^"]+)"', client.get(f"{month}/live").text)[1]
+        quiet = client.get(f"{month}/live/rows?after={after}")
+        assert (quiet.status_code, quiet.text) == (200, "")
+        commit()
+    news = client.get(f"{month}/live/rows?after={quiet.headers['X-After']}")
+    assert "late" in news.text and news.text.count("<tr") == 1
+    assert client.get(f"{month}/live/rows?after={news.headers['X-After']}").text == ""
+
+
+@pytest.mark.parametrize("after", ["", "x", "-1", "7-8.1", "9" * 30, "%D9%A3"])
+def test_a_place_that_no_answer_named_is_refused(client, month, after):
+    assert client.get(f"{month}/live/rows?after={after}").status_code == 400
 
 
 def test_a_flood_is_told_by_its_first_hundred_and_goes_on_from_now(client, month, tenant, store):

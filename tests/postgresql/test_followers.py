@@ -1,30 +1,15 @@
 """Ids do not tell the order of commits: who follows misses no smaller id that is committed later: contract 13."""
 
-from contextlib import contextmanager
-
-import psycopg
 import pytest
 
 from drengr.admin.questions import PageQuery, Position
+from drengr.store import Place, place_of, place_text
 from drengr.store.postgresql import followers
 from tests.admin import event
 from tests.conftest import NOW_MS
+from tests.under_way import under_way
 
 QUERY = PageQuery(NOW_MS, Position(NOW_MS, 0), 100)
-INSERT = """
-INSERT INTO semantic_events (id, project_id, dedup_key, name_id, origin_id, identity_id, occurred_at, received_at,
-  dims, measures)
-SELECT nextval('event_ids'), 1, decode('00' || md5(random()::text), 'hex'), 1, 1, 1, 1, 1, '{}', '{}'
-FROM generate_series(1, %s)
-RETURNING id
-"""
-
-
-@contextmanager
-def uncommitted(url: str, events: int = 1):
-    """(the ids of events that another process is about to store, how to commit them)."""
-    with psycopg.connect(url) as connection:
-        yield [row[0] for row in connection.execute(INSERT, (events,)).fetchall()], connection.commit
 
 
 @pytest.fixture
@@ -44,9 +29,9 @@ def look(store, project):
     return arrived
 
 
-def test_a_smaller_id_committed_later_is_found(url, store, put, look):
+def test_a_smaller_id_committed_later_is_found(store, put, look):
     place = store.last_id()
-    with uncommitted(url) as ((late,), commit):
+    with under_way(store, event()) as ((late,), commit):
         put()
         seen, place = look(place)
         assert seen == [late + 1]
@@ -56,8 +41,8 @@ def test_a_smaller_id_committed_later_is_found(url, store, put, look):
     assert look(place)[0] == []
 
 
-def test_one_that_was_under_way_when_following_began_is_found(url, store, put, look):
-    with uncommitted(url, 3) as (late, commit):
+def test_one_that_was_under_way_when_following_began_is_found(store, put, look):
+    with under_way(store, event(), event(), event()) as (late, commit):
         put()
         place = store.last_id()
         commit()
@@ -69,9 +54,9 @@ def test_what_was_there_before_is_not_shown(store, put, look):
     assert look(store.last_id())[0] == []
 
 
-def test_each_is_shown_once_in_looks_of_any_size(url, store, put, look):
+def test_each_is_shown_once_in_looks_of_any_size(store, put, look):
     place, shown = store.last_id(), []
-    with uncommitted(url, 5) as (late, commit):
+    with under_way(store, *[event() for _ in range(5)]) as (late, commit):
         put(7)
         commit()
     for _ in range(20):
@@ -81,10 +66,61 @@ def test_each_is_shown_once_in_looks_of_any_size(url, store, put, look):
     assert len(shown) == len(set(shown)) and set(late) <= set(shown) and len(shown) >= 12
 
 
-def test_holes_of_repeats_are_forgotten_after_a_minute(store, project, put, look, monkeypatch):
+def test_holes_of_repeats_are_forgotten_once_nobody_can_fill_them(store, project, put, look):
+    place = store.last_id()
+    with under_way(store, event()) as ((late,), commit):
+        store.add(project.id, [event(event_id="a"), event(event_id="a"), event(event_id="a"), event(event_id="b")])
+        _, place = look(place)
+        assert [(gap.first, gap.last) for gap in place.gaps] == [(late, late), (late + 2, late + 3)]
+        commit()
+    seen, place = look(place)
+    assert (seen, place.gaps) == ([late], ())
+    assert store.last_id().gaps == ()
+
+
+def test_a_standby_which_sees_no_locks_forgets_holes_after_a_minute(store, project, put, look, monkeypatch):
+    monkeypatch.setattr(followers, "_settled", lambda connection: 0)
     place = store.last_id()
     store.add(project.id, [event(event_id="a"), event(event_id="a"), event(event_id="a"), event(event_id="b")])
     _, place = look(place)
     assert [(gap.first, gap.last) for gap in place.gaps] == [(3, 4)]
     monkeypatch.setattr(followers, "_REMEMBERED_S", 0.0)
     assert look(place)[1].gaps == ()
+
+
+def test_who_looks_on_after_an_hour_misses_nothing(store, put, look, monkeypatch):
+    """A page that was hidden, a `tail` whose reader stood still."""
+    monkeypatch.setattr(followers, "_settled", lambda connection: 0)
+    monkeypatch.setattr(followers, "_REMEMBERED_S", 0.0)
+    place = store.last_id()
+    with under_way(store, event()) as (late, commit):
+        put()
+        place = look(place)[1]
+        commit()
+    monkeypatch.setattr(followers, "_is_forgotten", lambda gap: True)
+    assert look(place)[0] == late
+
+
+def test_a_place_that_travelled_as_text_is_the_same(store, put, look):
+    place = store.last_id()
+    with under_way(store, event(), event(), event()) as (late, commit):
+        put()
+        place = place_of(place_text(look(place)[1]))
+        commit()
+    seen, place = look(place)
+    assert seen == late
+    assert place_text(place) == str(late[-1] + 1)
+
+
+def test_very_many_gaps_are_told_as_few():
+    gaps = [followers.Gap(2 * n, 2 * n, 0.0) for n in range(1, 5001)]
+    told = place_text(Place.at(20_000, gaps))
+    found = place_of(told).gaps
+    assert len(told) < 1500 and len(found) <= 100
+    assert all(any(gap.first <= each.first <= gap.last for gap in found) for each in gaps)
+
+
+@pytest.mark.parametrize("text", ["", "x", "-1", "7-", "7-1", "7-1.0", "7-8.1", "7-3.4", "7-2.1-3.1", "9" * 20, "٣"])
+def test_a_text_that_tells_no_place_is_refused(text):
+    with pytest.raises(ValueError):
+        place_of(text)

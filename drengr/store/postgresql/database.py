@@ -74,13 +74,13 @@ class Database:
     def snapshot(self, seconds: float = READ_S, *, slow: bool = False) -> Iterator[Connection]:
         """A connection that sees one state of the database; it has its own limit on each statement."""
         seconds = self._left(seconds)
-        begin = (
-            f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {_ms(seconds)};"
-            f" SET LOCAL jit = off; SET LOCAL work_mem = '{_WORK_MEM}'"
-        )
-        with self._begun(begin, time.monotonic() + seconds, slow=slow) as connection:
+        with self._begun(_look(seconds), time.monotonic() + seconds, slow=slow) as connection:
             yield connection
             connection.execute("ROLLBACK")
+
+    def see_anew(self, connection: Connection, seconds: float = READ_S) -> None:
+        """Let a snapshot's connection see the state of the database that is committed now."""
+        connection.execute(f"ROLLBACK; {_look(self._left(seconds))}")
 
     @contextmanager
     def limited(self, seconds: float) -> Iterator[None]:
@@ -176,6 +176,14 @@ class Database:
                 if not connection.is_idle and not connection.raw.closed:
                     with suppress(psycopg.Error):
                         connection.execute("ROLLBACK")
+
+
+def _look(seconds: float) -> str:
+    """The beginning of a transaction that reads."""
+    return (
+        f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {_ms(seconds)};"
+        f" SET LOCAL jit = off; SET LOCAL work_mem = '{_WORK_MEM}'"
+    )
 
 
 def again(write: Callable[[], R], deadline: float) -> R:

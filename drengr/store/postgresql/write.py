@@ -33,6 +33,7 @@ from drengr.store.postgresql.database import (
     number_in,
     transaction_of,
 )
+from drengr.store.postgresql.followers import MARK
 from drengr.store.postgresql.group_commit import GroupCommit, Ticket
 from drengr.store.postgresql.packing import dedup_key
 from drengr.store.postgresql.people.identities import Identities, Pair
@@ -50,8 +51,8 @@ _COLUMNS = {
 
 # Rows come in the order of their keys, their ids in the order of their places in the requests.
 _INSERT = f"""
-WITH drawn AS MATERIALIZED (
-  SELECT array_agg(nextval('event_ids')) AS ids FROM generate_series(1, ?::integer)
+WITH mark AS MATERIALIZED ({MARK}), drawn AS MATERIALIZED (
+  SELECT array_agg(nextval('event_ids')) AS ids FROM mark, generate_series(1, ?::integer)
 ), new AS (
   INSERT INTO semantic_events (id, {", ".join(_COLUMNS)})
   SELECT drawn.ids[r.place], {", ".join(f"r.{column}" for column in _COLUMNS)}
