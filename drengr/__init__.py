@@ -7,7 +7,7 @@ def create_app(config=None, **options):
     """The Flask application, page included; `config` overrides single settings, e.g. {"DRENGR_DATABASE": "events.db"}.
 
     options  see drengr.api.build_app
-    Raises   config.BadSetting, store.database.DatabaseError with a sentence for the operator
+    Raises   config.BadSetting, store.DatabaseError with a sentence for the operator
     """
     from drengr.api import build_app
     from drengr.page import add_page

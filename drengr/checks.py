@@ -56,6 +56,7 @@ def _of_store(check: Callable[[Store], Finding], store: Store) -> Finding:
 
 
 def settings(config: Config) -> Finding:
+    """Whether variables look like settings and are none."""
     unknown = unknown_settings(os.environ)
     if unknown:
         return Finding("settings", "warn", f"{', '.join(unknown)}: no such setting.", "Misspelt? See docs/settings.md.")
@@ -189,7 +190,10 @@ _QUICK = (_rights, _disk, _wal, _clock, _secret_key, _backup, _erasures, _filesy
 
 
 def versions(planned: Upgrade | None = None) -> Finding:
-    """planned  what the database lacks, where that may be older than the program"""
+    """Which versions run here.
+
+    planned  what the database lacks, where that may be older than the program
+    """
     message = f"Drengr {__version__}, Python {platform.python_version()}."
     if planned is None:
         return Finding("versions", "ok", message)
@@ -198,6 +202,7 @@ def versions(planned: Upgrade | None = None) -> Finding:
 
 
 def keys_file(config: Config) -> Finding:
+    """Whether the keys of a first start still lie in a file."""
     paths = sorted(glob(os.path.join(escape(config.folder), "drengr-keys*.json")))
     if paths:
         names = ", ".join(paths)

@@ -1,4 +1,4 @@
-"""Every setting as data: name, default, unit, one line of help (contract 7). README's table is checked against it."""
+"""Every setting as data: name, default, unit, one line of help (contract 7). docs/settings.md is checked against it."""
 
 import os
 import re
@@ -13,6 +13,7 @@ _NO_WORD = re.compile(rf"{_NO_KEY.pattern}|\s")
 # What was meant as a server's address, and may hold a password: "postgresql:/me:…", "host=db password=…".
 _ADDRESS = re.compile(r"[^/]*?\w:|.*://|.*\bpassword\s*=", re.IGNORECASE)
 _VENDOR_PREFIX = re.compile(r"^\[[\w ]+\] ")  # of a real key: [Amplitude] Screen Name
+
 
 class BadSetting(ValueError):
     """A setting's value cannot be used; the text names the setting and says what it takes."""

@@ -9,8 +9,7 @@ from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from drengr.events.event import Context, Event
-from drengr.files.broken import Enough
-from drengr.files.json_rows import BrokenFile
+from drengr.files.broken import BrokenFile, Enough
 from drengr.files.reader import Batch, Limits
 from drengr.sources import MAX_TOLD_KEYS, Mapped, read_batch
 from drengr.sources.guess import guess_cause

@@ -27,7 +27,6 @@ class Service:
     outcomes: Outcomes
     now_ms: Callable[[], int]  # epoch ms UTC; tests put their own clock here
 
-
     def put_away(
         self,
         project: Project,
@@ -50,7 +49,6 @@ class Service:
             return added
         self.outcomes.nothing_stored(project.id, account)
         return Added(0, 0)
-
 
     def refused(self, project: Project, door: str, events: list[Event], added: Added, sdk: Sdk = NO_SDK) -> None:
         """Tell of the events that the project takes no more."""

@@ -3,7 +3,6 @@
 import errno
 import os
 import socket
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
@@ -21,11 +20,12 @@ from drengr.cli.printing import say, shown
 from drengr.config import BadSetting, Config, read_config, rules_of, with_rules
 from drengr.events.event import Context
 from drengr.events.jsontext import clean_text, read_json
-from drengr.files.json_rows import BrokenFile
+from drengr.files.broken import BrokenFile
 from drengr.importing import Fruitless, Tally
 from drengr.sources import SOURCES, BadZone, checked_mapping, checked_zone, drengr
 from drengr.sources.generic import BadMapping
 from drengr.store import Store, StoreError, exists
+from drengr.store.clock import now_ms
 
 EXIT_SKIPPED = 1  # only with --strict
 EXIT_UNFINISHED = 3  # the same command goes on where this one stopped
@@ -127,7 +127,7 @@ def _asked(source: str, app_package: str | None, mapping: str | None, time_zone:
         config = read_config()
         return config, Context(
             source,
-            time.time_ns() // 1_000_000,
+            now_ms(),
             config.sensitive_keys,
             _checked_package(app_package),
             checked_mapping(source, _mapping(mapping)),

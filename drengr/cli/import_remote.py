@@ -18,7 +18,7 @@ import orjson
 
 from drengr.cli.import_local import open_file
 from drengr.events.event import Context
-from drengr.files.json_rows import BrokenFile
+from drengr.files.broken import BrokenFile
 from drengr.importing import Tally
 
 _PASSING = (408, 429)  # beside 5xx: answers after which another try may help

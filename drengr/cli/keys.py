@@ -1,7 +1,6 @@
 """`drengr key …`: make, list, rotate and revoke keys (contract 7, 9)."""
 
 import json
-import time
 from datetime import UTC, datetime
 
 import click
@@ -9,10 +8,10 @@ import click
 from drengr.cli.database import chosen_project, open_store
 from drengr.cli.printing import answer, check_output, say, show_once, shown
 from drengr.cli.times import Span
+from drengr.events.times import DAY_MS
 from drengr.keys import KINDS
 from drengr.store import Key, Store, StoreError
-
-_DAY_MS = 86_400_000
+from drengr.store.clock import now_ms
 
 
 @click.group("key")
@@ -85,7 +84,7 @@ def rotate(key: str, grace: int | None, as_json: bool) -> None:
                 " and what they send with a revoked one is lost. It was last used: " + _last_used(old)
             )
         new = store.make_key(store.find_project(old.project), old.kind)
-        end = time.time_ns() // 1_000_000 + (_DAY_MS if grace is None else grace)
+        end = now_ms() + (DAY_MS if grace is None else grace)
         told = {f"{old.kind}_key": new, "old_key": old.id, "good_until": end, "last_used_at": old.last_used_at}
         show_once(
             json.dumps(told) if as_json else new,
@@ -130,7 +129,7 @@ def _no_good_key() -> click.UsageError:
 
 
 def _is_over(key: Key) -> bool:
-    return key.revoked_at is not None and key.revoked_at <= time.time_ns() // 1_000_000
+    return key.revoked_at is not None and key.revoked_at <= now_ms()
 
 
 def _line(key: Key) -> str:

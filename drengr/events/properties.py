@@ -46,7 +46,6 @@ def changed_by(bits: Iterable[int]) -> Counter[str]:
     return Counter({word: sum(kinds[found] for found in kinds if found & bit) for word, bit in CHANGES.items()})
 
 
-
 class SensitiveKeys:
     """Which property keys are dropped, because what lies under them may name a person.
 

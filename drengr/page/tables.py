@@ -40,7 +40,6 @@ class Table(NamedTuple):
         return changed(format="csv", table=self.name, limit=None)
 
 
-
 def wants_csv(table: str, *, is_first: bool = False) -> bool:
     """Whether this request asks for that table as CSV."""
     wanted = request.args.get("table", table if is_first else "")

@@ -8,7 +8,8 @@ from typing import Any
 
 
 def numbers(column: Iterable[int | None]) -> str:
-    """
+    """Integers.
+
     >>> numbers([1, -2, None])
     '{1,-2,NULL}'
     """
@@ -16,7 +17,8 @@ def numbers(column: Iterable[int | None]) -> str:
 
 
 def texts(column: Iterable[str | None]) -> str:
-    r"""
+    r"""Texts.
+
     >>> print(texts(['a "b" \\', None]))
     {"a \"b\" \\",NULL}
     """
@@ -24,7 +26,8 @@ def texts(column: Iterable[str | None]) -> str:
 
 
 def blobs(column: Iterable[bytes]) -> str:
-    r"""
+    r"""Bytes.
+
     >>> print(blobs([b"\0\xff"]))
     {"\\x00ff"}
     """
@@ -32,7 +35,8 @@ def blobs(column: Iterable[bytes]) -> str:
 
 
 def truths(column: Iterable[bool | None]) -> str:
-    """
+    """Booleans.
+
     >>> truths([True, None, False])
     '{t,NULL,f}'
     """

@@ -103,6 +103,7 @@ def wrong_sets(connection: sqlite3.Connection, first_day: int) -> Iterator[int]:
 
 
 def made(connection: sqlite3.Connection, project_id: int, name_id: int, day: int) -> tuple[People, People]:
+    """(who is in the set, who of everybody was there for the first time), read from days or events."""
     if name_id == EVERYBODY:
         return _on_day(connection, project_id, day)
     return _of_name(connection, name_id, day * DAY_MS, (day + 1) * DAY_MS), 0
