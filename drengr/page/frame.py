@@ -8,6 +8,7 @@ from pathlib import Path
 
 from flask import Blueprint, Response, g, render_template, request, url_for
 
+from drengr.admin.words import BadSlot
 from drengr.api.errors import ApiError
 from drengr.api.service import service
 from drengr.events.times import DAY_MS, iso_text
@@ -63,13 +64,18 @@ def room(
     def serve(view: View) -> View:
         @wraps(view)
         def entered(project_id: str, **parts: object) -> Response | str:
-            wants_data = is_data or request.args.get("format") == "csv"
-            g.project = session.project_signed_in_to(project_id, wants_data=wants_data)
+            form = "" if post else request.args.get("format", "")
+            g.project = session.project_signed_in_to(project_id, wants_data=is_data or form == "csv")
             g.room = belongs_to or view.__name__
             if is_use:
                 session.note_use()
+            if form not in ("", "csv"):
+                raise BadSlot("INVALID_FILTER", "format must be csv, or left out")
             with nullcontext() if post else asking(has_deadline=has_deadline):
-                return view(g.project, **parts)
+                answer = view(g.project, **parts)
+            if form and isinstance(answer, str):  # a page: none of the room's tables took it
+                raise BadSlot("INVALID_FILTER", "no table of this room has that name")
+            return answer
 
         page.add_url_rule(
             f"/<project_id>/{path}",

@@ -5,12 +5,13 @@ from collections.abc import Iterator
 from flask import Response
 
 from drengr.admin.imports import shown_import
-from drengr.admin.questions import MAX_LIMIT
+from drengr.admin.questions import MAX_LIMIT, single_values
 from drengr.api.dry_run import LOOKED_AT_BYTES
 from drengr.api.errors import ApiError, json_response
 from drengr.api.import_events import whole_file
 from drengr.api.incoming import BodyTooLarge, drain, read_body
 from drengr.api.service import service
+from drengr.page import addresses
 from drengr.page.frame import render, room
 from drengr.page.guessing import HEAD_BYTES, guessed_source
 from drengr.page.snippets import Snippet, address
@@ -52,6 +53,7 @@ drengr import export.zip --source amplitude"""
 @room("import")
 def import_room(project: Project) -> Response | str:
     """Where a file is dropped, what was imported, and the lines that import without a browser."""
+    single_values(addresses.arguments("format", "table"), ())
     store = service().store
     if wants_csv("imports", is_first=True):
         return csv_answer(Table("imports", _CSV_IMPORTS, _import_rows(store, project)))

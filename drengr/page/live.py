@@ -85,7 +85,7 @@ def live_rows(project: Project) -> Response:
     store = service().store
     after = _after(request.args.get("after", ""))
     columns = _chosen_columns()
-    query = _query(project)
+    query = _query(project, "after")
     found = store.arrivals(project.id, after, query)
     seen = found.seen_id
     is_flood = len(found.events) >= query.limit
@@ -98,9 +98,9 @@ def live_rows(project: Project) -> Response:
     return answer
 
 
-def _query(project: Project) -> PageQuery:
+def _query(project: Project, *known: str) -> PageQuery:
     """What the address asks for; without a `since` the newest there are, however old."""
-    asked = with_name_meant(service().store, project, addresses.arguments("format", "table", "column", "after"))
+    asked = with_name_meant(service().store, project, addresses.arguments("format", "table", "column", *known))
     query = page_query(asked, service().now_ms())
     query = query._replace(limit=min(query.limit, _AT_ONCE))
     return query if "since" in asked else query._replace(since=_OF_ALL_TIMES)

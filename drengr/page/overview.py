@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from flask import Response
+from flask import Response, request
 from markupsafe import Markup
 
 from drengr.admin.questions import CountQuery, PageQuery, Position, single_values
@@ -54,7 +54,7 @@ class DoorSums(NamedTuple):
 @room("")
 def overview(project: Project) -> Response | str:
     """The figures, charts, names and doors of a stretch of time; how to begin, while there never was an event."""
-    if last_event_at(project) is None:
+    if last_event_at(project) is None and "format" not in request.args:
         return first_run(project)
     store, now_ms = service().store, service().now_ms()
     shown = periods.period(single_values(addresses.arguments("format", "table"), periods.PARAMETERS), now_ms)

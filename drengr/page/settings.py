@@ -5,13 +5,13 @@ from typing import NamedTuple
 
 from flask import Response
 
-from drengr.admin.questions import MAX_LIMIT
+from drengr.admin.questions import MAX_LIMIT, single_values
 from drengr.api import amplitude_ingest, import_events
 from drengr.api.service import service
 from drengr.checks import Finding, quick_findings
 from drengr.events import properties
 from drengr.events.times import DAY_MS, iso_text
-from drengr.page import session
+from drengr.page import addresses, session
 from drengr.page.frame import may_know_all, render, room
 from drengr.page.keep import MOST_DAYS
 from drengr.page.snippets import snippets
@@ -44,6 +44,7 @@ class Limit(NamedTuple):
 @room("settings")
 def settings(project: Project) -> Response | str:
     """All of it, read only; what changes something is a page of its own."""
+    single_values(addresses.arguments("format", "table"), ())
     store, now_ms = service().store, service().now_ms()
     for name, columns, rows_of in _TABLES_AS_CSV:
         if wants_csv(name, is_first=name == "keys"):

@@ -103,13 +103,19 @@ def test_funnel_and_retention_show_the_numbers_of_the_api(client, month, tenant)
         "?since=2020-01-01", "?colour=red", "?range=7d&range=30d", "/live?limit=x", "/live?cursor=x", "/live?user_id=x",
         "/live/rows?after=x", "/names?cursor=%00", "/names/one", "/people?query=x", "/people/one",
         "/people/one?external_id=a&install_id=b", "/funnel?step=a&step=b&within=0", "/funnel?" + "step=a&" * 9,
-        "/retention?period=month", "/problems?range=1y", "/events/1?x=1",
+        "/retention?period=month", "/problems?range=1y", "/events/1?x=1", "/live?after=1", "/settings?x=1",
+        "/import?x=1", "?format=xml", "/live?format=csv&table=names",
     ],
 )  # fmt: skip
 def test_a_bad_parameter_is_a_page_that_says_so(client, month, asked):
     answer = client.get(month + asked)
     assert answer.status_code == 400
     assert "<h1>This cannot be asked</h1>" in answer.text
+
+
+def test_a_project_without_events_has_empty_tables(client, here):
+    assert rows_of(client.get(f"{here}?format=csv&table=doors"))[1:] == []
+    assert client.get(f"{here}?format=csv&table=nothing").status_code == 400
 
 
 @pytest.mark.parametrize("path", ["names/one?event_name=never", "people/one?external_id=nobody"])
