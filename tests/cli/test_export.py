@@ -18,6 +18,7 @@ from drengr.store import open_store
 from tests.admin import USER, event
 from tests.conftest import NOW_MS
 from tests.looking import events_in
+from tests.service import command_environment
 
 pytestmark = pytest.mark.both_stores
 
@@ -54,7 +55,7 @@ def process(filled):
     """process(…, stdout=…) → a real `drengr export` that ended."""
 
     def run(*words: str, **more) -> subprocess.CompletedProcess:
-        env = {**os.environ, "DRENGR_DATABASE": filled}
+        env = command_environment(filled)
         command = [sys.executable, "-m", "drengr", "export", "--project", "shop", *words]
         return subprocess.run(command, env=env, stderr=subprocess.PIPE, text=True, timeout=60, **more)
 

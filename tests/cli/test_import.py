@@ -20,7 +20,7 @@ from drengr.cli.import_local import LocalImport
 from drengr.store import StoreError
 from tests.conftest import shared_data
 from tests.looking import read
-from tests.service import Service
+from tests.service import Service, command_environment
 
 EXPORT = shared_data("exports", "amplitude", "synthetic_export_api.ndjson")
 DIRTY = shared_data("exports", "mixpanel", "synthetic_dirty.ndjson")
@@ -281,7 +281,7 @@ def test_killed_at_thirty_moments_it_ends_with_the_same_table_and_never_starts_o
 
 
 def environment(database) -> dict[str, str]:
-    env = {**os.environ, "DRENGR_DATABASE": str(database)}
+    env = command_environment(database)
     command = [sys.executable, "-m", "drengr", "project", "create", "shop"]
     subprocess.run(command, env=env, check=True, capture_output=True)
     return env

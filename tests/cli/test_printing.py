@@ -12,6 +12,7 @@ import pytest
 
 from drengr.cli.printing import shown
 from tests.admin import event
+from tests.service import command_environment
 
 SAYS = "from drengr.cli.printing import say; say('one ä'); say('two', err=True); say('three'); raise SystemExit(5)"
 
@@ -68,7 +69,7 @@ def shell(tmp_path):
         command = line.replace("drengr ", f"{sys.executable} -m drengr ")
         return subprocess.run(
             ["bash", "-o", "pipefail", "-c", command],
-            env={**os.environ, "DRENGR_DATABASE": str(tmp_path / "events.db"), **environment},
+            env=command_environment(tmp_path / "events.db", **environment),
             capture_output=True, text=True, timeout=60, cwd=tmp_path,
         )  # fmt: skip
 
@@ -162,8 +163,7 @@ def on_a_terminal(*words: str, database: Path) -> bytes:
     """What a terminal receives from a command."""
     child, terminal = pty.fork()
     if child == 0:
-        os.environ["DRENGR_DATABASE"] = str(database)
-        os.execv(sys.executable, [sys.executable, "-m", "drengr", *words])
+        os.execve(sys.executable, [sys.executable, "-m", "drengr", *words], command_environment(database))
     received = b""
     with suppress(OSError):  # Linux: the other end is closed
         while piece := os.read(terminal, 65536):
@@ -197,7 +197,7 @@ def test_names_of_strangers_neither_steer_a_terminal_nor_forge_a_line(words, dat
 def test_following_stops_when_its_reader_leaves(shell, database_path, store, tenant):
     store.add(tenant.project.id, [event()])
     command = [sys.executable, "-m", "drengr", "tail", "-f", "--since", "1970-01-01"]
-    environment = os.environ | {"DRENGR_DATABASE": str(database_path)}
+    environment = command_environment(database_path)
     with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         assert process.stdout.readline()
         process.stdout.close()

@@ -21,7 +21,7 @@ import pytest
 
 from drengr import __version__
 from drengr.store.sqlite import SqliteStore
-from tests.service import free_port
+from tests.service import command_environment, free_port
 
 ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
@@ -34,7 +34,8 @@ def environment(folder: Path, **over: str) -> dict[str, str]:
     home = folder.parent / "home"
     home.mkdir(exist_ok=True)
     kept = {name: value for name, value in os.environ.items() if name in ("PATH", "LANG", "LC_ALL", "TMPDIR")}
-    return kept | {"HOME": str(home), "PYTHONPATH": str(ROOT)} | over
+    needed = command_environment(over.get("DRENGR_DATABASE", "")).get("PYTHONPATH", "")
+    return kept | {"HOME": str(home), "PYTHONPATH": f"{ROOT}:{needed}"} | over
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from drengr.cli.local_door import LocalDoor
 from drengr.cli.remote_door import RemoteDoor
 from tests.admin import DAY_MS, HOUR_MS, event
 from tests.conftest import NOW_MS
+from tests.service import command_environment
 
 pytestmark = pytest.mark.both_stores
 
@@ -137,7 +137,7 @@ def test_what_was_seen_of_a_service_is_forgotten_in_halves(put, doors, clock, mo
 def test_ctrl_c_ends_following_quietly(put, location):
     put(event(event_name="before"))
     command = [sys.executable, "-m", "drengr", "tail", "-f", *SINCE]
-    environment = os.environ | {"DRENGR_DATABASE": location, "PYTHONUNBUFFERED": "1"}
+    environment = command_environment(location, PYTHONUNBUFFERED="1")
     with subprocess.Popen(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as process:

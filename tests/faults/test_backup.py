@@ -1,6 +1,5 @@
 """Backups beside a service under full load; backup and restore killed at any moment (contract 9)."""
 
-import os
 import random
 import signal
 import sqlite3
@@ -19,7 +18,7 @@ from drengr.store import back_up, restore
 from drengr.store.sqlite import SqliteStore
 from tests.admin import event
 from tests.faults.clients import Crowd, differing_totals
-from tests.service import Service
+from tests.service import Service, command_environment
 
 BACKUPS = 20
 KILLS = 12
@@ -45,7 +44,7 @@ def ids_in(path: Path) -> set[str]:
 def command(path: Path, *words: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "drengr", *words],
-        env={**os.environ, "DRENGR_DATABASE": str(path)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        env=command_environment(path), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
 
 

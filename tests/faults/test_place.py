@@ -19,7 +19,7 @@ from drengr.store import DatabaseError, StoreError, open_store
 from drengr.store.sqlite import SqliteStore, place
 from tests.admin import event
 from tests.faults.test_files import send, small_file_system
-from tests.service import Service
+from tests.service import Service, command_environment
 
 NOBODY = 65534
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
@@ -110,7 +110,7 @@ NO_FILE = {
 def test_what_is_no_file_is_told_in_one_sentence_that_holds_no_password(tmp_path, make, words):
     path = make(tmp_path / "events.db")
     ended = subprocess.run(
-        [sys.executable, "-m", "drengr", "serve"], env={**os.environ, "DRENGR_DATABASE": path, "PORT": "0"},
+        [sys.executable, "-m", "drengr", "serve"], env=command_environment(path, PORT="0"),
         capture_output=True, text=True, timeout=60, cwd=tmp_path,
     )  # fmt: skip
     if "PORT=" in ended.stderr:  # that setting is looked at first
@@ -134,7 +134,7 @@ def diary(path: Path) -> str:
 def test_commands_say_so_too_and_make_nothing_beside_it(tmp_path, command, make, words):
     path = make(tmp_path / "events.db")
     ended = subprocess.run(
-        [sys.executable, "-m", "drengr", *command.split()], env={**os.environ, "DRENGR_DATABASE": path},
+        [sys.executable, "-m", "drengr", *command.split()], env=command_environment(path),
         capture_output=True, text=True, timeout=60, cwd=tmp_path, stdin=subprocess.DEVNULL,
     )  # fmt: skip
     assert ended.returncode == 2 and words in ended.stderr and "project create" not in ended.stderr

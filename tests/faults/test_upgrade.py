@@ -23,7 +23,7 @@ from tests.admin import DAY_MS, event
 from tests.conftest import NOW_MS, shared_data
 from tests.faults.clients import batch, post
 from tests.older import make_older
-from tests.service import Service
+from tests.service import Service, command_environment
 
 PROJECT = "INSERT INTO projects VALUES (1, '00000000-0000-4000-8000-000000000001', 'shop', 1)"
 
@@ -114,7 +114,7 @@ def test_a_copy_of_an_earlier_upgrade_is_not_overwritten(old_file):
 
 def test_killed_at_many_moments_it_ends_with_every_event(old_file):
     command = [sys.executable, "-m", "drengr", "db", "migrate"]
-    environment = {**os.environ, "DRENGR_DATABASE": str(old_file)}
+    environment = command_environment(old_file)
     for tenth in range(3, 9):
         process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
         try:
