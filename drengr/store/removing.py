@@ -117,6 +117,7 @@ class Remover:
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
         self._row_s = 0.0005  # what one event takes
+        self._expiring: set[int] = set()  # projects with events that this process lets expire now
         self._from: dict[int, int] = {}  # by removal, the occurred_at, or person, up to which nothing is left
 
     def go_on(self, seconds: float, only: int | None = None) -> bool:
@@ -207,24 +208,26 @@ class Remover:
         self._slice(take, len(ids))
 
     def _expire(self, project_id: int, keep_days: int, deadline: float) -> bool:
-        """Whether nothing of the project is older than it keeps."""
-        is_first = True
+        """Whether nothing of the project is older than it keeps, and nothing of that is left in the file."""
         while ids := [row[0] for row in self._parts.read(_EXPIRED, (project_id, oldest(keep_days), self._most()))]:
 
             def take(connection: Any, ids: list[int] = ids) -> None:
                 floors.forbid(connection, project_id, _for_ever(connection, ids, None), is_erased=False)
                 self._parts.remove(connection, ids, "expired")
 
+            self._expiring.add(project_id)
             self._slice(take, len(ids))
-            is_first = False
             if time.monotonic() > deadline:
                 return False
-        return is_first or self._parts.clean(anew=False)
+        if project_id in self._expiring and not self._parts.clean(anew=False):
+            return False
+        self._expiring.discard(project_id)
+        return True
 
     def _looks_at_the_clock(self, project_id: int, checked_at: int | None) -> bool:
         """Whether this process is the one to let events expire now: one a minute, and only while the clock goes on.
 
-        Once it jumped nothing expires any more.
+        It goes on until nothing is too old, or another looks at the clock. Once that jumped nothing expires any more.
         """
         now, before = now_ms(), checked_at or 0
         if floors.jumped(checked_at, now):
@@ -234,7 +237,12 @@ class Remover:
                 " until `drengr project keep` is given again.", abs(now - before) // DAY_MS, project_id,
             )  # fmt: skip
             return False
-        return now - before >= _LOOK_EVERY_MS and self._changes(_LOOKED, now, 0, project_id, before)
+        if now - before < _LOOK_EVERY_MS:
+            return project_id in self._expiring
+        is_ours = self._changes(_LOOKED, now, 0, project_id, before)
+        if not is_ours:
+            self._expiring.discard(project_id)
+        return is_ours
 
     def _changes(self, sql: str, *parameters: int) -> bool:
         """Whether the statement changed a row."""

@@ -103,6 +103,16 @@ def test_old_events_go_and_do_not_come_back(store, project, rows):
     assert store.add(project, [aged(11)]).inserted == 1
 
 
+def test_whoever_begins_with_what_is_old_goes_on_until_it_is_gone(store, project, rows, monkeypatch):
+    monkeypatch.setattr("drengr.store.removing._MOST", 10)  # in a slice
+    store.add(project, [aged(20 + n / 100) for n in range(35)])
+    store.add(project, [aged(1)])
+    store.keep(project, 10)
+    while not store.go_on_removing(0):  # which ends after each slice
+        pass
+    assert ids(rows) == ["1 days"]
+
+
 @pytest.mark.parametrize("jump_ms", [LONGEST_PAUSE_MS + 60_000, -LONGEST_PAUSE_MS - 60_000])
 def test_a_clock_that_jumps_lets_nothing_expire(store, project, rows, monkeypatch, jump_ms):
     store.keep(project, 40)
