@@ -33,7 +33,7 @@ EXIT_FRUITLESS = 4  # the same command would only stop there again
 MAX_APP_PACKAGE = 255
 
 _PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENETUNREACH, errno.EHOSTUNREACH)
-_SUFFIXES = (".zip", ".gz", ".json", ".jsonl", ".ndjson", ".csv")
+_SUFFIXES = (".zip", ".gz", ".json", ".jsonl", ".ndjson", ".csv", ".tsv")
 
 
 _AS_IT_IS = (
@@ -214,11 +214,17 @@ def _files(paths: tuple[str, ...], problems: list[OSError]) -> Iterator[str]:
             continue
         walked = os.walk(path, onerror=problems.append)
         inside = sorted(os.path.join(folder, name) for folder, _, names in walked for name in names if name[0] != ".")
-        known = [each for each in inside if each.lower().endswith(_SUFFIXES)]
+        known = [each for each in inside if _may_be_export(os.path.basename(each))]
         if len(known) < len(inside):
             left = len(inside) - len(known)
             say(f"{shown(path)}: {left} files that end in none of {' '.join(_SUFFIXES)} left alone", err=True)
         yield from known
+
+
+def _may_be_export(name: str) -> bool:
+    """Whether a name found in a folder is one of an export: Firehose and Redshift give none a suffix, and Spark puts
+    `_SUCCESS` beside them."""
+    return name.lower().endswith(_SUFFIXES) or not ("." in name or name.startswith("_"))
 
 
 def _may_pass(error: OSError) -> bool:

@@ -112,9 +112,7 @@ def event_of(reading: Reading, context: Context, dropped: list[str] | None = Non
     external_id = id_text(reading.user_id)
     install_id = id_text(reading.anonymous_id) or external_id
     if install_id is None:
-        # Mixpanel's ids lie inside the bag: one that cannot be read takes them away.
-        why = f": {reading.notes[0]}" if reading.notes else ""
-        raise BadRow("no_id", f"missing user or device id for event {_quoted(raw_name)}{why}", name)
+        raise BadRow("no_id", f"missing user or device id for event {_quoted(raw_name)}{_why_no_id(reading)}", name)
     occurred_at = _occurred_at(reading, raw_name, context)
     dims, measures, changed = dims_and_measures(
         (("", reading.event_properties), ("user.", reading.user_properties), ("", reading.kept_fields)),
@@ -143,6 +141,14 @@ def _name_problem(name: object) -> str:
         return "missing event name"
     kind = "an object" if isinstance(name, dict) else "an array" if isinstance(name, list) else "a number"
     return f"event name is {'a boolean' if isinstance(name, bool) else kind}, not text"
+
+
+def _why_no_id(reading: Reading) -> str:
+    if reading.notes:  # Mixpanel's ids lie inside the bag: one that cannot be read takes them away
+        return f": {reading.notes[0]}"
+    sent = (reading.anonymous_id, reading.user_id)
+    is_there = any(each is not None and not isinstance(each, str) for each in sent)  # 12345.678, from a guessed type
+    return ": an id must be text or a whole number" if is_there else ""
 
 
 def _system_dims(reading: Reading, source_name: str | None) -> dict[str, str]:

@@ -16,7 +16,8 @@ _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]{0,400})(?:\.[0-9]{1,400})?(?:[eE][
 # nothing in columns of ids and times, but may be what a property says.
 _NOTHING = frozenset(("", "\\N"))
 _WORDS = ("null", "none", "nan", "nat", "nil", "na", "n/a", "#n/a", "undefined", "<na>", "<null>", "(null)", "[null]")
-_NO_ID = _NOTHING.union(*((word, word.upper(), word.capitalize()) for word in _WORDS), ("NaN", "NaT"))
+_MARKERS = _NOTHING.union(*((word, word.upper(), word.capitalize()) for word in _WORDS), ("NaN", "NaT"))
+_NO_ID = _MARKERS.union(*((f" {word}", f"{word} ", f" {word} ") for word in _MARKERS))  # `a, NULL, b`
 _LONG_NUMBER = 19  # digits, which may be more than 64 bits
 _PARSED = ("json", "property")
 

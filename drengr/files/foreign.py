@@ -21,6 +21,7 @@ _FORMATS = {
     b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1": "it is an old Excel workbook: save it as CSV (UTF-8) and send that",
 }
 _TAR = slice(257, 262)
+_FORM = re.compile(rb"--[^\r\n]{1,70}\r?\nContent-Disposition: *form-data", re.IGNORECASE)
 _CALL = re.compile(rb"(?:/\*\*/)?\s*[A-Za-z_$][\w$.]*\s*\(\s*[\[{]")
 _EVENT_STREAM = re.compile(rb"(?:data|event|id|retry)?:")
 _DATA = re.compile(rb"data: ?[\[{]")
@@ -39,6 +40,8 @@ def foreign(head: bytes) -> str | None:
     if head[_TAR] == b"ustar":
         return "it is a tar archive: unpack it and send the files inside, or a zip of them"
     text = head.lstrip()
+    if _FORM.match(text):  # whatever `-H 'Content-Type: …'` says of it
+        return "it is a form (curl -F), which wraps the file: send the file as it is, with curl -T FILE"
     if _CALL.match(text):
         return "it is JSON inside a call (JSONP): send only what stands between its brackets"
     return _behind_something(text)

@@ -12,7 +12,7 @@ from typing import BinaryIO, NamedTuple
 
 from drengr.files.broken import BrokenFile, Enough
 from drengr.files.csv_rows import csv_rows
-from drengr.files.inflating import GZIP, PIECE_BYTES, ZLIB, inflated
+from drengr.files.inflating import DEFLATE, GZIP, PIECE_BYTES, ZLIB, inflated
 from drengr.files.json_rows import Rows, json_values, ndjson
 from drengr.files.lines import UpToDamage
 from drengr.files.sniffing import HEAD_BYTES, kind_of
@@ -219,13 +219,22 @@ def transferred(pieces: Iterable[bytes], coding: str, limits: Limits) -> Iterato
     coding  its Content-Encoding: a proxy may have unpacked them and kept it, a script may write `utf-8`
     """
     head, pieces = _with_head(pieces)
-    is_zlib = coding == "deflate" and head.startswith(_ZLIB_STARTS)
-    if is_zlib or (coding in ("gzip", "x-gzip") and head.startswith(_GZIP_START)):
+    window = _window(head, coding)
+    if window:
         budget = _Budget(limits)
-        return budget.spent(inflated(budget.packed_counted(pieces), ZLIB if is_zlib else GZIP))
+        return budget.spent(inflated(budget.packed_counted(pieces), window))
     if coding in ("", "identity", "gzip", "x-gzip") or _may_be_plain(head):
         return pieces
     raise BrokenFile(f"content encoding {coding[:40]!r} is not known; send it as gzip or as it is")
+
+
+def _window(head: bytes, coding: str) -> int:
+    """How what begins so was packed for the transfer; 0 when it was not."""
+    if coding in ("gzip", "x-gzip") and head.startswith(_GZIP_START):
+        return GZIP
+    if coding != "deflate" or _may_be_plain(head):
+        return 0
+    return ZLIB if head.startswith(_ZLIB_STARTS) else DEFLATE
 
 
 def _may_be_plain(head: bytes) -> bool:

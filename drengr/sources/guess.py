@@ -18,6 +18,7 @@ SAMPLE = 100  # rows that are looked at
 
 _DEEPEST = 3  # levels below a row where its fields, or rows, are looked for
 _MOST_FIELDS = 1000  # of a row
+_LOOKED_AT = 5  # rows, for fields under other names
 _SHOWN_FIELDS = 20
 _SHOWN_FIELD = 64  # characters
 _ERROR_FIELDS = {"error", "errors", "error_message", "errorMessage", "message", "detail", "details", "title"}
@@ -148,7 +149,8 @@ def _arrays(value: Row, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...]
 
 def _renamed(rows: list[Row], context: Context) -> str | None:
     """The fields are there under other names: `EVENT_TYPE`, `*.distinct_id`, everything inside `_airbyte_data`."""
-    names = _other_names(rows[0], _needed(context))
+    needed = _needed(context)
+    names = max((_other_names(row, needed) for row in rows[:_LOOKED_AT]), key=len)  # Singer's first row is a schema
     wrong = {wanted: found for wanted, found in names.items() if wanted != found}
     if not wrong or not _source_of([_under_other_names(row, names) for row in rows], context):
         return None

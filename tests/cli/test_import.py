@@ -90,11 +90,14 @@ def test_a_directory_of_archives_is_summed_up(drengr, shop, tmp_path):
         archive.writestr("p/a.json.gz", gzip.compress(lines(15, 5)))
         archive.writestr("p/b.json", b"broken\n" + lines(20, 5))
     (folder / "4.ndjson").write_bytes(lines(0, 10))
+    (folder / "5.tsv").write_text("event_type\tevent_time\tdevice_id\nBuy\t2025-10-09\tD\n")
+    (folder / "events-1-2026-10-01-08-00-00-0a1b").write_bytes(b"".join(lines(25, 5).split(b"\n")))  # Firehose's
+    (folder / "_SUCCESS").touch()
     done = drengr("import", folder.parent, "--source", "amplitude")
     assert done.exit_code == 0
-    assert total(done) == "Total: 5 data files, 41 rows = 25 imported + 15 duplicates + 1 skipped."
+    assert total(done) == "Total: 7 data files, 47 rows = 31 imported + 15 duplicates + 1 skipped."
     assert f"skipped {folder}/3.zip p/b.json line 1: not readable as JSON" in done.stdout
-    assert "1 files that end in none of" in done.stderr
+    assert "2 files that end in none of" in done.stderr
 
 
 @pytest.mark.both_stores

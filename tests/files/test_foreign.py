@@ -34,6 +34,7 @@ FILES = {
     "OpenOffice": (zipped({"content.xml": b"<x/>", "META-INF/manifest.xml": b"<x/>"}), "save it as CSV"),
     "JSONP": (f"cb([{','.join(TEXTS)}]);".encode(), "inside a call"),
     "JSONP, guarded": (f"/**/window.cb({TEXTS[0]})".encode(), "inside a call"),
+    "a form": (b'--xyz\r\nContent-Disposition: form-data; name="file"\r\n\r\n' + TEXTS[0].encode(), "curl -T FILE"),
     "an event stream": ("".join(f"data: {text}\n\n" for text in TEXTS).encode(), "sed -n 's/^data: *//p'"),
     "an event stream with ids": (
         "".join(f"event: message\nid: {n}\ndata: {text}\n\n" for n, text in enumerate(TEXTS)).encode(), "event stream",

@@ -52,6 +52,11 @@ CAUSES = {
         "generic", [{"items": [OWN]}],
         "the rows lie under `items`: send those alone, for example what jq -c '.items[]' FILE prints",
     ),
+    "a Singer tap's messages": (
+        "posthog", [{"type": "SCHEMA", "stream": "events"}, *[{"type": "RECORD", "record": POSTHOG}] * 2],
+        "the fields lie under `record` (`record.event`, `record.timestamp`, `record.distinct_id`): take that away from"
+        " the columns' names, or in JSON with jq -c '.record' FILE",
+    ),
     "an empty page": ("posthog", [{"next": None, "results": []}],
                       "there are no rows: the array under `results` is empty"),
     "arrays of rows": ("amplitude", [[AMPLITUDE], [AMPLITUDE]],

@@ -105,7 +105,7 @@ MAPPING = {
 @pytest.mark.parametrize("case", NULLS)
 def test_no_null_marker_makes_strangers_one_person_or_one_event(case, client, tenant, rows):
     header, line = NULLS[case]
-    markers = ["\\N", "NULL", "null", "None", "nan", ""]
+    markers = ["\\N", "NULL", "null", "None", "nan", "", " NULL", "none ", " \\N "]
     table = "\n".join([header, *(line.format(n=n, null=null) for n, null in enumerate(markers))])
     source = case.partition(",")[0]
     query = {"source": source} | ({"mapping": json.dumps(MAPPING)} if source == "generic" else {})
