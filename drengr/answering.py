@@ -1,13 +1,14 @@
-"""The questions about people and names, answered: the same for the API and the command (contract 8)."""
+"""Questions answered: the same for the API, the command and the page (contract 6, 8, 9, 10)."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from drengr.admin.questions import PageQuery, Position, cursor_text
+from drengr.admin.ledger import LedgerQuery, shown_day
+from drengr.admin.questions import CountQuery, PageQuery, Position, cursor_text
 from drengr.admin.shown import StoredEvent, shown_event
 from drengr.admin.words import BadSlot
-from drengr.events.times import DAY_MS
+from drengr.events.times import DAY_MS, iso_text
 from drengr.people import asked
 from drengr.people.asked import Arguments
 from drengr.people.periods import last_day_of
@@ -22,7 +23,7 @@ from drengr.people.shown import (
     shown_properties,
     user_properties,
 )
-from drengr.store import Store
+from drengr.store import PastImport, Problem, Store
 from drengr.store.clock import now_ms
 
 PROPERTY_EVENTS = 1000  # the newest, of which a person's properties are told
@@ -34,7 +35,7 @@ _NEWEST = PageQuery(-(2**62), Position(2**62, 0), PROPERTY_EVENTS)
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One of them: how its query string is read, and how it is answered."""
+    """A question about people or names: how its query string is read, and how it is answered."""
 
     read: Callable[[Arguments, int], Any]  # the question; the second is now, epoch ms. Raises BadSlot
     answer: Callable[[Store, int, Any], Answer]  # to the question, of a project. Raises BadSlot NOT_FOUND, StoreError
@@ -114,6 +115,53 @@ def properties(store: Store, project_id: int, event_name: str) -> Answer:
     if sample is None:
         raise BadSlot("NOT_FOUND", "no event has this name")
     return {"data": shown_properties(event_name, sample)}
+
+
+def count_events(store: Store, project_id: int, query: CountQuery) -> Answer:
+    """How many events, by day or name when that was asked for."""
+    counted = store.count(project_id, query)
+    found: Answer = {"total": counted.total}
+    if counted.buckets is not None:
+        found["buckets"] = [{"key": key, "count": events} for key, events in counted.buckets]
+    return found
+
+
+def ledger_days(store: Store, project_id: int | None, query: LedgerQuery) -> list[tuple[int, Answer]]:
+    """(project, the line as the API shows it) of the days and doors that something came to."""
+    return [
+        (line.project_id, shown_day(line.day, line.door, line.counts))
+        for line in store.ledger(project_id, query.first_day, query.last_day)
+        if any(line.counts.values())
+    ]
+
+
+def shown_problem(problem: Problem) -> Answer:
+    """One problem as the API shows it."""
+    return {
+        "first_at": iso_text(problem.first_at),
+        "last_at": iso_text(problem.last_at),
+        "count": problem.count,
+        "door": problem.door,
+        "reason": problem.reason,
+        "event_name": problem.event_name or None,
+        "sdk": problem.sdk or None,
+        "sdk_version": problem.sdk_version or None,
+    }
+
+
+def shown_import(past: PastImport) -> Answer:
+    """One import as a row of the list."""
+    return {
+        "number": past.number,
+        "source": past.source,
+        "app_package": past.app_package,
+        "file": past.file,
+        "received_at": iso_text(past.received_at),
+        "imported": past.imported,
+        "skipped": past.skipped,
+        "duplicates": past.duplicates,
+        "undone_at": None if past.undone_at is None else iso_text(past.undone_at),
+    }
 
 
 def _nobody(who: Who) -> BadSlot:

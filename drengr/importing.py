@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
+import orjson
+
 from drengr.events.event import Context, Event
 from drengr.files.broken import BrokenFile, Enough
 from drengr.files.reader import Batch, Limits
@@ -165,6 +167,15 @@ def add_keys(counts: Counter[tuple[str, str]], more: Counter[tuple[str, str]]) -
     for key, count in more.items():
         if key in counts or len(counts) < MAX_TOLD_KEYS:
             counts[key] += count
+
+
+def count_name(names: Counter[tuple[str, str]], event: Event) -> None:
+    """Count an event of a dry run under (its name as stored, as it came); of a file that invents names, the first."""
+    original = event.event_name
+    if '"_source_event_name":' in event.dims:
+        original = orjson.loads(event.dims).get("_source_event_name", original)
+    if (event.event_name, original) in names or len(names) < MAX_TOLD_KEYS:
+        names[event.event_name, original] += 1
 
 
 class Import:

@@ -7,9 +7,8 @@ from typing import NamedTuple
 
 import orjson
 
-from drengr.admin.questions import single_values
-from drengr.admin.words import BadSlot, instant_ms, rest_of_day_ms
-from drengr.events.times import BadTime
+from drengr.admin.questions import open_window, single_values
+from drengr.admin.words import BadSlot
 
 FORMATS = ("ndjson", "csv")
 PARAMETERS = ("since", "until", "event_name", "external_id", "install_id", "format")
@@ -58,11 +57,7 @@ def export_query(arguments: Mapping[str, Sequence[str]]) -> tuple[ExportQuery, s
     Raises     BadSlot INVALID_SINCE, INVALID_UNTIL, INVALID_RANGE, INVALID_FILTER
     """
     asked = single_values(arguments, PARAMETERS)
-    since, until = _instant(asked, "since"), _instant(asked, "until")
-    if until is not None:
-        until += rest_of_day_ms(asked["until"])
-        if since is not None and until < since:
-            raise BadSlot("INVALID_RANGE", "until is before since")
+    since, until = open_window(asked)
     if "external_id" in asked and "install_id" in asked:
         raise BadSlot("INVALID_FILTER", "external_id and install_id are two questions; give one of them")
     chosen = asked.get("format", FORMATS[0])
@@ -125,12 +120,3 @@ def _csv(rows: Iterable[Sequence[object]]) -> bytes:
     pieces: list[str] = []
     csv.writer(SimpleNamespace(write=pieces.append)).writerows(rows)
     return "".join(pieces).encode()
-
-
-def _instant(asked: Mapping[str, str], name: str) -> int | None:
-    if name not in asked:
-        return None
-    try:
-        return instant_ms(asked[name])
-    except BadTime:
-        raise BadSlot(f"INVALID_{name.upper()}", f"{name} must be an ISO-8601 timestamp") from None

@@ -1,4 +1,4 @@
-"""The ledger's question and its answer (contract 10)."""
+"""The ledger's question, and its lines (contract 10)."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -53,22 +53,6 @@ def shown_day(day: int, door: str, counts: Mapping[str, int]) -> dict[str, objec
         "refused_by": {reason: number for reason, number in refused.items() if number},
         "changed": _by(counts, "changed_"),
         "removed": _by(counts, "removed_"),
-    }
-
-
-def shown_problem(
-    door: str, reason: str, event_name: str, sdk: str, sdk_version: str, count: int, first_at: int, last_at: int
-) -> dict[str, object]:
-    """One problem as the API shows it."""
-    return {
-        "first_at": iso_text(first_at),
-        "last_at": iso_text(last_at),
-        "count": count,
-        "door": door,
-        "reason": reason,
-        "event_name": event_name or None,
-        "sdk": sdk or None,
-        "sdk_version": sdk_version or None,
     }
 
 

@@ -130,6 +130,29 @@ def window(asked: Mapping[str, str], now_ms: int, max_days: int | None) -> tuple
     return since, until
 
 
+def open_window(asked: Mapping[str, str]) -> tuple[int | None, int | None]:
+    """Epoch ms of `since` and of `until`, both inclusive, None for one that is not asked for.
+
+    Raises  BadSlot INVALID_SINCE, INVALID_UNTIL, INVALID_RANGE
+    """
+    since, until = instant(asked, "since"), instant(asked, "until")
+    if until is not None:
+        until += rest_of_day_ms(asked["until"])
+        if since is not None and until < since:
+            raise BadSlot("INVALID_RANGE", "until is before since")
+    return since, until
+
+
+def numbered_page(arguments: Mapping[str, Sequence[str]]) -> tuple[int, int | None]:
+    """(how many rows, those before which number; None: from the newest) of a list whose rows are numbered.
+
+    arguments  every value of every parameter, in their order
+    Raises     BadSlot INVALID_LIMIT, INVALID_CURSOR, INVALID_FILTER
+    """
+    asked = single_values(arguments, ("limit", "cursor"))
+    return limit_of(asked), cursor_position(asked["cursor"]).id if "cursor" in asked else None
+
+
 def single_values(
     arguments: Mapping[str, Sequence[str]], known: Sequence[str], required: str | None = None
 ) -> dict[str, str]:

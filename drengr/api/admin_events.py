@@ -5,7 +5,7 @@ from flask import Blueprint, Response, request
 from drengr.admin.posted import posted_events, strict_json
 from drengr.admin.questions import count_query, page_query
 from drengr.admin.words import BadSlot
-from drengr.answering import shown_page
+from drengr.answering import count_events, shown_page
 from drengr.api.admin import answers
 from drengr.api.errors import json_response
 from drengr.api.incoming import BadEncoding, BodyTooLarge, read_body
@@ -34,11 +34,7 @@ def count(project: Project) -> Response:
     here = service()
     query = count_query(request.args.to_dict(flat=False), here.now_ms())
     with here.gate.at_work():
-        counted = here.store.count(project.id, query)
-    found: dict[str, object] = {"total": counted.total}
-    if counted.buckets is not None:
-        found["buckets"] = [{"key": key, "count": events} for key, events in counted.buckets]
-    return json_response({"data": found})
+        return json_response({"data": count_events(here.store, project.id, query)})
 
 
 @answers(door, "POST", "/events", "TRACK_FAILED")

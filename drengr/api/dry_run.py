@@ -3,11 +3,8 @@
 from collections import Counter
 from typing import Any
 
-import orjson
-
 from drengr.events.times import iso_text
-from drengr.importing import Tally, Waiting
-from drengr.sources import MAX_TOLD_KEYS
+from drengr.importing import Tally, Waiting, count_name
 from drengr.store import Added, Project, Store
 
 LOOKED_AT_BYTES = 64 * 1024 * 1024  # of a file: its beginning tells whose it is and what is in it
@@ -33,7 +30,7 @@ class DryRun:
         """What would become of the events: new, or repeats of what is here or came before in the file."""
         new = []
         for event in waiting.events:
-            self._take_name(event.event_name, event.dims)
+            count_name(self._names, event)
             self._first_ms = min(self._first_ms or event.occurred_at, event.occurred_at)
             self._last_ms = max(self._last_ms or event.occurred_at, event.occurred_at)
             if event.event_id is None or hash(event.event_id) not in self._seen:
@@ -58,9 +55,3 @@ class DryRun:
                 {"key": key, "word": word, "count": count} for (key, word), count in tally.dropped_keys.most_common()
             ],
         }
-
-    def _take_name(self, name: str, dims: str) -> None:
-        changed = '"_source_event_name":' in dims
-        original = orjson.loads(dims).get("_source_event_name", name) if changed else name
-        if (name, original) in self._names or len(self._names) < MAX_TOLD_KEYS:
-            self._names[name, original] += 1

@@ -3,12 +3,13 @@
 from flask import Blueprint, Response, request
 
 from drengr.admin.posted import strict_json
+from drengr.admin.questions import cursor_text, numbered_page
 from drengr.admin.words import BadSlot
 from drengr.api.admin import answers
 from drengr.api.errors import json_response
 from drengr.api.incoming import BadEncoding, BodyTooLarge, read_body
 from drengr.api.service import service
-from drengr.people.erasures import erasure_query, erasures_query, list_cursor, listed_erasure, shown_erasure
+from drengr.people.erasures import erasure_query, listed_erasure, shown_erasure
 from drengr.store import Project
 
 MAX_BODY_BYTES = 64 * 1024
@@ -33,10 +34,10 @@ def erase(project: Project) -> Response:
 def list_erasures(project: Project) -> Response:
     """The receipts, newest first."""
     here = service()
-    limit, before = erasures_query(request.args.to_dict(flat=False))
+    limit, before = numbered_page(request.args.to_dict(flat=False))
     with here.gate.page(limit), here.gate.at_work():
         found = here.store.erasures(project.id, limit, before)
-    more = list_cursor(found[-1]) if len(found) == limit else None
+    more = cursor_text(found[-1].erased_at or 0, found[-1].id or 0) if len(found) == limit else None
     return json_response({"data": [listed_erasure(erasure) for erasure in found], "next_cursor": more})
 
 

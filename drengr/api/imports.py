@@ -2,7 +2,8 @@
 
 from flask import Blueprint, Response, request
 
-from drengr.admin.imports import imports_cursor, imports_query, shown_import
+from drengr.admin.questions import cursor_text, numbered_page
+from drengr.answering import shown_import
 from drengr.api.admin import answers
 from drengr.api.errors import json_response
 from drengr.api.service import service
@@ -15,9 +16,8 @@ door = Blueprint("imports", __name__)
 def list_imports(project: Project) -> Response:
     """The imports, newest first."""
     here = service()
-    limit, before = imports_query(request.args.to_dict(flat=False))
+    limit, before = numbered_page(request.args.to_dict(flat=False))
     with here.gate.page(limit), here.gate.at_work():
         found = here.store.imports(project.id, limit, before)
-    more = imports_cursor(found[-1].number, found[-1].received_at) if len(found) == limit else None
-    shown = [shown_import(*each[:8], each.undone_at) for each in found]
-    return json_response({"data": shown, "next_cursor": more})
+    more = cursor_text(found[-1].received_at, found[-1].number) if len(found) == limit else None
+    return json_response({"data": [shown_import(each) for each in found], "next_cursor": more})

@@ -2,8 +2,9 @@
 
 from flask import Blueprint, Response, request
 
-from drengr.admin.ledger import PARAMETERS, ledger_query, shown_day, shown_problem
+from drengr.admin.ledger import PARAMETERS, ledger_query
 from drengr.admin.questions import single_values
+from drengr.answering import ledger_days, shown_problem
 from drengr.api.admin import answers
 from drengr.api.errors import json_response
 from drengr.api.service import service
@@ -17,10 +18,8 @@ def ledger(project: Project) -> Response:
     """The days asked for, and the problems last seen."""
     here = service()
     query = ledger_query(single_values(request.args.to_dict(flat=False), PARAMETERS), here.now_ms())
-    days = here.store.ledger(project.id, query.first_day, query.last_day)
-    problems = here.store.problems(project.id)
     shown = {
-        "days": [shown_day(line.day, line.door, line.counts) for line in days if any(line.counts.values())],
-        "problems": [shown_problem(*problem[1:6], *problem[7:]) for problem in problems],
+        "days": [day for _, day in ledger_days(here.store, project.id, query)],
+        "problems": [shown_problem(problem) for problem in here.store.problems(project.id)],
     }
     return json_response({"data": shown})

@@ -14,8 +14,8 @@ from drengr.config import Config, rules_of
 from drengr.events.event import Context
 from drengr.events.jsontext import clean_text
 from drengr.files.reader import PIECE_BYTES, FileReader, spooled
-from drengr.importing import Import, Tally, Waiting, limits_of
-from drengr.sources import MAX_TOLD_KEYS, READERS, drengr
+from drengr.importing import Import, Tally, Waiting, count_name, limits_of
+from drengr.sources import READERS, drengr
 from drengr.store import Account, Added, ImportRun, Problem, Progress, Project, Store
 from drengr.store.clock import now_ms
 
@@ -171,10 +171,7 @@ class Counted:
 
     def put(self, waiting: Waiting, before: Tally) -> Added:
         for event in waiting.events:
-            changed = '"_source_event_name":' in event.dims
-            original = orjson.loads(event.dims)["_source_event_name"] if changed else event.event_name
-            if len(self.names) < MAX_TOLD_KEYS:
-                self.names[event.event_name, original] += 1
+            count_name(self.names, event)
         return Added(len(waiting.events), 0)
 
     def rows_at_once(self) -> int:

@@ -4,7 +4,7 @@ import json
 
 import click
 
-from drengr.admin.imports import shown_import
+from drengr.answering import shown_import
 from drengr.cli.asking import Text
 from drengr.cli.database import chosen_project, open_store
 from drengr.cli.printing import answer, say, shown
@@ -25,7 +25,7 @@ def command(project: str | None, limit: int, as_json: bool) -> None:
     with open_store(must_exist=True) as store:
         found = store.imports(chosen_project(store, project).id, limit)
     if as_json:
-        answer(json.dumps([shown_import(*each[:8], each.undone_at) for each in found]))
+        answer(json.dumps([shown_import(each) for each in found]))
         return
     for each in found:
         answer(_line(each))

@@ -4,8 +4,9 @@ import json
 
 import click
 
-from drengr.admin.ledger import ledger_query, shown_day, shown_problem
+from drengr.admin.ledger import ledger_query
 from drengr.admin.words import BadSlot
+from drengr.answering import ledger_days, shown_problem
 from drengr.cli.database import chosen_project, open_store
 from drengr.cli.printing import answer, shown
 from drengr.cli.times import Time
@@ -48,13 +49,11 @@ def _ledger(store: Store, project: str | None, asked: dict[str, str]) -> dict[st
     names = {each.id: each.name for each in store.projects()} | {NO_PROJECT: "-"}
     return {
         "days": [
-            {"project": names.get(line.project_id, "-")} | shown_day(line.day, line.door, line.counts)
-            for line in store.ledger(chosen, query.first_day, query.last_day)
-            if any(line.counts.values())
+            {"project": names.get(project_id, "-")} | day for project_id, day in ledger_days(store, chosen, query)
         ],
         "problems": [
             {"project": names.get(problem.project_id, "-"), "key_hint": problem.key_hint or None}
-            | shown_problem(*problem[1:6], *problem[7:])
+            | shown_problem(problem)
             for problem in store.problems(chosen)
         ],
     }

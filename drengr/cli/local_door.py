@@ -7,7 +7,7 @@ import orjson
 
 from drengr.admin.questions import MAX_LIMIT, PageQuery, count_query, page_query
 from drengr.admin.shown import StoredEvent, shown_event
-from drengr.answering import CALLS, shown_page
+from drengr.answering import CALLS, count_events, shown_page
 from drengr.store import Project, Store
 from drengr.store.clock import now_ms
 
@@ -24,11 +24,7 @@ class LocalDoor:
         return _plain(shown_page(self._store.page(self._project_id, query), query.limit))
 
     def count(self, asked: Mapping[str, str]) -> dict:
-        counted = self._store.count(self._project_id, count_query(_lists(asked), now_ms(), max_days=None))
-        found: dict[str, object] = {"total": counted.total}
-        if counted.buckets is not None:
-            found["buckets"] = [{"key": key, "count": events} for key, events in counted.buckets]
-        return found
+        return count_events(self._store, self._project_id, count_query(_lists(asked), now_ms(), max_days=None))
 
     def arrivals(self, asked: Mapping[str, str]) -> Iterator[list[dict]]:
         query = page_query(_lists({**asked, "limit": str(MAX_LIMIT)}), now_ms())

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 from flask import Response
 
-from drengr.admin.imports import shown_import
 from drengr.admin.questions import MAX_LIMIT, single_values
+from drengr.answering import shown_import
 from drengr.api.dry_run import LOOKED_AT_BYTES
 from drengr.api.errors import ApiError, json_response
 from drengr.api.import_events import whole_file
@@ -101,6 +101,5 @@ def _import_rows(store: Store, project: Project) -> Iterator[tuple[object, ...]]
     before = None
     while found := store.imports(project.id, MAX_LIMIT, before):
         for each in found:
-            shown = shown_import(*each[:8], each.undone_at)
-            yield tuple("" if value is None else value for value in shown.values())
+            yield tuple("" if value is None else value for value in shown_import(each).values())
         before = found[-1].number

@@ -2,8 +2,9 @@
 
 from flask import Response
 
-from drengr.admin.ledger import DEFAULT_DAYS, ledger_query, shown_day
+from drengr.admin.ledger import DEFAULT_DAYS, ledger_query
 from drengr.admin.questions import single_values
+from drengr.answering import ledger_days
 from drengr.api.service import service
 from drengr.events.times import iso_text
 from drengr.page import addresses, periods
@@ -29,11 +30,7 @@ def problems(project: Project) -> Response | str:
     asked = single_values(addresses.arguments("format", "table"), periods.PARAMETERS)
     shown = periods.period(asked, now_ms, default=f"{DEFAULT_DAYS}d")
     query = ledger_query({"since": periods.day_text(shown.days[0]), "until": periods.day_text(shown.days[-1])}, now_ms)
-    days = [
-        shown_day(line.day, line.door, line.counts)
-        for line in store.ledger(project.id, query.first_day, query.last_day)
-        if any(line.counts.values())
-    ][::-1]
+    days = [day for _, day in reversed(ledger_days(store, project.id, query))]
     if wants_csv("days", is_first=True):
         return csv_answer(Table("days", _DAYS, map(_csv_day, days)))
     found = problems_of(project)

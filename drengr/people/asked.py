@@ -8,13 +8,13 @@ from drengr.admin.questions import (
     MAX_LIMIT,
     PageQuery,
     cursor_position,
-    instant,
     limit_of,
+    open_window,
     page_query,
     single_values,
     window,
 )
-from drengr.admin.words import BadSlot, rest_of_day_ms
+from drengr.admin.words import BadSlot
 from drengr.events.times import DAY_MS
 from drengr.people.periods import Period, first_day_of, last_day_of
 from drengr.people.questions import (
@@ -56,11 +56,7 @@ def people_query(arguments: Arguments, now_ms: int) -> PeopleQuery:
     Raises  BadSlot INVALID_SINCE, INVALID_UNTIL, INVALID_RANGE, INVALID_LIMIT, INVALID_CURSOR, INVALID_FILTER
     """
     asked = single_values(arguments, PEOPLE_PARAMETERS)
-    since, until = instant(asked, "since"), instant(asked, "until")
-    if until is not None:
-        until += rest_of_day_ms(asked["until"])
-        if since is not None and until < since:
-            raise BadSlot("INVALID_RANGE", "until is before since")
+    since, until = open_window(asked)
     limit = limit_of(asked)
     before = Seen(*cursor_position(asked["cursor"])) if "cursor" in asked else None
     query = asked.get("query")

@@ -1,9 +1,8 @@
 """Who is to be erased, and what is told of it (contract 9)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-from drengr.admin.questions import cursor_position, cursor_text, limit_of, single_values
 from drengr.admin.words import BadSlot
 from drengr.events.event import id_text
 from drengr.events.times import iso_text
@@ -11,7 +10,6 @@ from drengr.people.questions import Who
 
 By = Literal["api", "command", "amplitude", "page"]
 MEMBERS = ("external_id", "install_id", "dry_run")
-LIST_PARAMETERS = ("limit", "cursor")
 
 
 class Erasure(NamedTuple):
@@ -52,20 +50,6 @@ def erasure_query(posted: object) -> tuple[Who, bool]:
     if named is None:
         raise BadSlot("INVALID_ERASURE", "an id is text or an integer, and not blank")
     return Who("user" if is_user else "device", named), dry_run
-
-
-def erasures_query(arguments: Mapping[str, Sequence[str]]) -> tuple[int, int | None]:
-    """(how many receipts, those before which number; None: from the newest) of a list's query string.
-
-    Raises  BadSlot INVALID_LIMIT, INVALID_CURSOR, INVALID_FILTER
-    """
-    asked = single_values(arguments, LIST_PARAMETERS)
-    return limit_of(asked), cursor_position(asked["cursor"]).id if "cursor" in asked else None
-
-
-def list_cursor(erasure: Erasure) -> str:
-    """The cursor that continues the list after this receipt."""
-    return cursor_text(erasure.erased_at or 0, erasure.id or 0)
 
 
 def shown_erasure(erasure: Erasure, copies: Sequence[str]) -> dict[str, object]:
