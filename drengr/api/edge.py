@@ -11,6 +11,7 @@ from wsgiref.types import StartResponse, WSGIEnvironment
 from flask import has_request_context, request
 
 from drengr.api.measures import Measures
+from drengr.keys import KINDS
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 REQUEST_ID_KEY = "drengr.request_id"  # in the WSGI environment
@@ -42,13 +43,21 @@ def request_id(sent: str | None) -> str:
     return sent if sent and _REQUEST_ID.fullmatch(sent) else secrets.token_hex(8)
 
 
+def current_request_id() -> str | None:
+    """For the log: that of the request being answered in this thread; None outside of one, and of one that holds what
+    looks like a key of ours.
+    """
+    mark = request.environ.get(REQUEST_ID_KEY) if has_request_context() else None
+    return None if mark is None or any(begin in mark for begin in KINDS.values()) else mark
+
+
 class WithRequestId(logging.Filter):
     """Notes on each log record of whose request it tells."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Always true."""
-        if has_request_context() and REQUEST_ID_KEY in request.environ:
-            record.request_id = request.environ[REQUEST_ID_KEY]
+        if (mark := current_request_id()) is not None:
+            record.request_id = mark
         return True
 
 

@@ -76,7 +76,7 @@ def _tell(error: ApiError) -> None:
     """Count what a door refuses; a path that is no door's, and what only asks, is not counted."""
     door = door_of_path(request.path)
     if door in DOORS and request.method in ("POST", "PUT") and error.status != 404:
-        tell_refusal(door, error.reason or refusal_reason(error.status))
+        tell_refusal(door, error.reason or refusal_reason(error.status), error.status)
 
 
 def _render(error: ApiError) -> Response:

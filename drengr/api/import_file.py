@@ -134,7 +134,7 @@ class _Upload:
         else:
             self.answer = self._failure(503, f"{MAX_UPLOADS} files are being imported at this moment")
         if not (self._import.tally.rows or self._dry_run) and (status := self.answer.get("code")):
-            tell_refusal("importer", refusal_reason(status))
+            tell_refusal("importer", refusal_reason(status), status)
         drain()
 
     def _imported(self) -> Iterator[None]:

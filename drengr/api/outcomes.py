@@ -11,8 +11,10 @@ import threading
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from drengr.api.edge import current_request_id
 from drengr.api.measures import Measures
 from drengr.events.times import DAY_MS, HOUR_MS
 from drengr.log import shown
@@ -53,6 +55,20 @@ class _Seen(NamedTuple):
     key_hint: str
 
 
+@dataclass(slots=True)
+class _Unlogged:
+    """What the next line of the log stands for."""
+
+    count: int = 0
+    last: dict[str, object] = field(default_factory=dict)  # what is known of the last of them, for the log's fields
+
+    def add(self, rows: int, sdk: Sdk, event_name: str, status: int) -> None:
+        self.count += rows
+        named = "/".join(filter(None, sdk))
+        known = {"request_id": current_request_id(), "code": status, "event_name": event_name, "sdk": named}
+        self.last = {name: value for name, value in known.items() if value}
+
+
 def sdk_of(library: object, user_agent: str | None) -> Sdk:
     """The SDK that a row's `library` names, else the User-Agent.
 
@@ -83,17 +99,19 @@ class Outcomes:
         self._uses: dict[str, int] = {}  # by key, epoch ms, not yet in the file
         self._uses_due = 0.0  # monotonic
         self._used_hours: dict[str, int] = {}  # by key, the last hour that went into the file or waits for it
-        self._unlogged: Counter[tuple[str, str, str]] = Counter()  # by project, door, reason
+        self._unlogged: dict[tuple[str, str, str], _Unlogged] = {}  # by project, door, reason
         self._logged_at: dict[tuple[str, str, str], float] = {}
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def refused(self, door: str, reason: str, project: Project | None, sdk: Sdk = NO_SDK, hint: str = "") -> None:
-        """A request was refused with nothing read. `reason` is one of events.outcomes.REFUSED."""
+    def refused(
+        self, door: str, reason: str, project: Project | None, sdk: Sdk = NO_SDK, hint: str = "", status: int = 0
+    ) -> None:
+        """A request was refused with nothing read. `reason` is one of events.outcomes.REFUSED, `status` its answer."""
         self._measures.refused(door, reason)
         with self._lock:
             self._count(project.id if project else NO_PROJECT, door)[f"refused_{reason}"] += 1
-            self._note(project, door, reason, "", sdk, hint, 1)
+            self._note(project, door, reason, "", sdk, hint, 1, status)
         self._go_on()
 
     def dropped(self, project: Project, door: str, problems: Mapping[tuple[str, str], int], sdk: Sdk = NO_SDK) -> None:
@@ -170,8 +188,9 @@ class Outcomes:
         return self._counts.setdefault((project_id, self._now_ms() // DAY_MS, door), Counter())
 
     def _note(
-        self, project: Project | None, door: str, reason: str, event_name: str, sdk: Sdk, hint: str, rows: int
-    ) -> None:
+        self, project: Project | None, door: str, reason: str, event_name: str, sdk: Sdk, hint: str, rows: int,
+        status: int = 0,
+    ) -> None:  # fmt: skip
         seen = _Seen(project.id if project else NO_PROJECT, door, reason, event_name, sdk, hint)
         now = self._now_ms()
         numbers = self._problems.setdefault(seen, [0, now, now])
@@ -180,7 +199,8 @@ class Outcomes:
         self._problems.move_to_end(seen)
         if len(self._problems) > _MOST_PROBLEMS:
             self._problems.popitem(last=False)
-        self._unlogged[project.name if project else "-", door, reason] += rows
+        unlogged = self._unlogged.setdefault((project.name if project else "-", door, reason), _Unlogged())
+        unlogged.add(rows, sdk, event_name, status)
 
     def _put_back(
         self, counts: Mapping[tuple[int, int, str], Counter[str]], problems: Iterable[tuple[_Seen, list[int]]]
@@ -199,14 +219,16 @@ class Outcomes:
         now = time.monotonic()
         with self._lock:
             due = [key for key in self._unlogged if now - self._logged_at.get(key, -_LOG_AGAIN_S) >= _LOG_AGAIN_S]
-            numbers = {key: self._unlogged.pop(key) for key in due}
+            lines = {key: self._unlogged.pop(key) for key in due}
             if len(self._logged_at) > _MOST_LOGGED:
                 self._logged_at.clear()
             self._logged_at.update(dict.fromkeys(due, now))
-        for (project, door, reason), number in numbers.items():
+        for (project, door, reason), told in lines.items():
+            mark = told.last.get("request_id")
             log.warning(
-                "%s: %d times %s, project %s; `drengr ledger` tells more", door, number, reason, shown(project),
-                extra={"door": door, "reason": reason, "project": project, "count": number},
+                "%s: %d times %s, project %s%s; `drengr ledger` tells more", door, told.count, reason, shown(project),
+                f", last in request {mark}" if mark else "",
+                extra=told.last | {"door": door, "reason": reason, "project": project, "count": told.count},
             )  # fmt: skip
 
     def _go_on(self) -> None:

@@ -69,7 +69,7 @@ def shows_key(key: object, project: Project | None) -> None:
         service().outcomes.key_used(key)
 
 
-def tell_refusal(door: str, reason: str) -> None:
+def tell_refusal(door: str, reason: str, status: int) -> None:
     """Count this request as refused, for the project whose key it showed; a revoked key has its project too."""
     here, project, hint = service(), g.get("project"), ""
     sdk = sdk_of(None, request.headers.get("User-Agent"))
@@ -80,7 +80,7 @@ def tell_refusal(door: str, reason: str) -> None:
             hint = key_hint(key)
         elif kind == "secret" and door == "acceptor":
             here.outcomes.secret_key_shown(project, sdk)
-    here.outcomes.refused(door, reason, project, sdk, hint)
+    here.outcomes.refused(door, reason, project, sdk, hint, status)
 
 
 def _owner(store: Store, key: object) -> tuple[Project | None, str]:

@@ -120,16 +120,31 @@ def test_the_log_has_a_line_at_once_and_then_one_a_minute(client, tenant, outcom
     now = 1000.0
     monkeypatch.setattr("drengr.api.outcomes.time.monotonic", lambda: now)
     with caplog.at_level(logging.WARNING, "drengr.outcomes"):
-        for _ in range(3):
-            send(client, "nobody")
+        for number in range(3):
+            send(client, "nobody", **{"X-Request-Id": f"r-{number}"})
             outcomes.flush()
         assert [record.getMessage() for record in caplog.records] == [
-            "acceptor: 1 times bad_key, project -; `drengr ledger` tells more"
+            "acceptor: 1 times bad_key, project -, last in request r-0; `drengr ledger` tells more"
         ]
         now += 60
         outcomes.flush()
-    assert caplog.records[-1].getMessage() == "acceptor: 2 times bad_key, project -; `drengr ledger` tells more"
+    last = "acceptor: 2 times bad_key, project -, last in request r-2; `drengr ledger` tells more"
+    assert caplog.records[-1].getMessage() == last
     assert caplog.records[-1].count == 2
+
+
+def test_a_line_of_the_log_knows_the_last_request_that_it_tells_of(client, tenant, outcomes, caplog):
+    row = {"event_type": "Order Completed", "library": "amplitude-ts/2.1.0"}
+    with caplog.at_level(logging.WARNING, "drengr.outcomes"):
+        answer = send(client, tenant.publishable_key, row)
+        outcomes.flush()
+        client.post("/import-events", headers={"User-Agent": "curl/8.5.0", "X-Request-Id": tenant.secret_key})
+        outcomes.flush()
+    dropped, refused = (vars(record) for record in caplog.records)
+    known = {"door": "acceptor", "reason": "no_id", "event_name": "order_completed", "sdk": "amplitude-ts/2.1.0"}
+    assert dropped.items() >= (known | {"request_id": answer.headers["X-Request-Id"], "count": 1}).items()
+    assert refused.items() >= {"door": "importer", "code": 401, "project": "-", "sdk": "curl/8.5.0"}.items()
+    assert "request_id" not in refused  # it looks like a key
 
 
 def test_invented_names_and_keys_do_not_fill_the_memory(client, tenant, store, outcomes):
