@@ -59,7 +59,7 @@ def fill(path: str, rows: int, *, seed: int = 1, events: Events | None = None) -
         indexes = connection.execute(_INDEXES).fetchall()
         for name, _ in indexes:
             connection.execute(f"DROP INDEX {name}")
-        hours = _insert(connection, (events or _events)(connection, project_id, rows, random.Random(seed)))
+        hours = _insert(connection, (events or events_of)(connection, project_id, rows, random.Random(seed)))
         for name, sql in indexes:
             started = time.monotonic()
             connection.execute(sql)
@@ -84,7 +84,7 @@ def _insert(connection: sqlite3.Connection, events: Iterator[tuple]) -> Counter:
     return hours
 
 
-def _events(connection: sqlite3.Connection, project_id: int, rows: int, chance: random.Random) -> Iterator[tuple]:
+def events_of(connection: sqlite3.Connection, project_id: int, rows: int, chance: random.Random) -> Iterator[tuple]:
     """Rows of semantic_events, in the order they arrive."""
     name_ids = [_word(connection, "event_names", project_id=project_id, name=name) for name in NAMES]
     origin_id = _word(connection, "origins", source="amplitude_http", app_package=None)

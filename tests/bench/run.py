@@ -13,7 +13,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 BENCHES = (
-    "rates", "ledger", "backup", "workers", "storage", "reads", "people", "page", "import", "export",
+    "rates", "ledger", "backup", "erase", "workers", "storage", "reads", "people", "page", "import", "export",
     "postgresql", "slow_clients", "datasette",
 )  # fmt: skip
 

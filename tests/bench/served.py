@@ -7,6 +7,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from drengr.store import open_store
@@ -19,6 +21,7 @@ class Served:
     """`app` (a gunicorn application string) on a database of its own; the project's publishable key is `.key`.
 
     location  of an empty PostgreSQL database; default: a new SQLite file
+    fill      makes that file, with the project `bench` in it
     """
 
     def __init__(
@@ -28,14 +31,18 @@ class Served:
         *,
         cores: str | None = None,
         location: str | None = None,
+        fill: Callable[[str], object] | None = None,
         **settings: str,
     ) -> None:
         self.path = os.path.join(folder, f"bench-{time.time_ns()}.db")
         location = location or self.path
-        store = open_store(location)
-        made = store.make_project("bench")
-        store.close()
-        self.key, self.secret_key = made.publishable_key, made.secret_key
+        if fill:
+            fill(self.path)
+        with closing(open_store(location)) as store:
+            if not fill:
+                store.make_project("bench")
+            project = store.find_project("bench")
+            self.key, self.secret_key = store.make_key(project, "publishable"), store.make_key(project, "secret")
         self.port = free_port()
         environment = {
             **os.environ,
