@@ -1,10 +1,11 @@
 """The rooms Names and One name."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 from flask import Response
 
-from drengr.admin.questions import MAX_LIMIT, CountQuery, single_values
+from drengr.admin.questions import MAX_LIMIT, single_values
 from drengr.api.errors import ApiError
 from drengr.api.service import service
 from drengr.events.times import iso_text
@@ -19,10 +20,11 @@ from drengr.people.asked import names_cursor, names_query
 from drengr.people.questions import NamesQuery
 from drengr.people.results import NameSummary
 from drengr.people.shown import shown_properties
-from drengr.store import Project, Store
+from drengr.store import Project, Store, TooLong
 
 _ON_A_PAGE = 100
-_MOST_EVENTS = 200_000  # of 30 days, among which the people of each name are counted for the list
+_MOST_READ = 50_000  # events, for the people of the names of a page
+_MOST_S = 1.0  # likewise
 _NAMES = (
     Column("Event"), Column("Events", True), Column("People, 30 days", True), Column("Last seen"),
     Column("Events a day, 30 days"),
@@ -46,20 +48,25 @@ def names(project: Project) -> Response | str:
     if wants_csv("names", is_first=True):
         return csv_answer(Table("names", _CSV_NAMES, _csv_names(store, project, query)))
     lately = periods.period({}, now_ms, default="30d")
-    events = store.count(project.id, CountQuery(lately.since, lately.until)).total
-    query = query._replace(counts_people=events <= _MOST_EVENTS)
-    found = store.names(project.id, query)
+    found = _with_people(store, project, query)
     return render(
         "names.html",
         "Names",
         names=[(name, _line(store, project, lately, name)) for name in found],
         table=Table("names", _NAMES),
         query=query.query,
-        counts_people=query.counts_people,
+        counts_people=all(name.people is not None for name in found),
         more=names_cursor(found[-1].events, found[-1].event_name) if len(found) == query.limit else None,
         is_first=query.after is None,
         near=store.names_near(project.id, query.query) if query.query and not found else [],
     )
+
+
+def _with_people(store: Store, project: Project, query: NamesQuery) -> list[NameSummary]:
+    """The names, with their people where these are counted soon."""
+    with suppress(TooLong), store.limited(_MOST_S):
+        return store.names(project.id, query._replace(most_read=_MOST_READ))
+    return store.names(project.id, query._replace(counts_people=False))
 
 
 @room("names/one", belongs_to="names")

@@ -95,10 +95,7 @@ def _events(store: Store, project: Project, shown: Period) -> tuple[Figure, Char
 
 def _people(store: Store, project: Project, shown: Period) -> tuple[Figure, Chart]:
     total, now = people_by_unit(store, project.id, shown, shown.unit)
-    if shown.unit == "hour":  # each hour is a question of its own: those of the day before would cost as much again
-        total_before, before = _different(store, project, shown.before), None
-    else:
-        total_before, before = people_by_unit(store, project.id, shown.before, shown.unit)
+    total_before, before = people_by_unit(store, project.id, shown.before, shown.unit)
     drawn = bars(shown, now, before)
     return _figure("People", total, total_before, shown), chart("people", "people", total, shown, drawn)
 

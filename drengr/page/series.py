@@ -35,14 +35,8 @@ def people_by_unit(
     store: Store, project_id: int, period: Period, unit: Unit, event_name: str | None = None
 ) -> tuple[int, dict[int, int]]:
     """(different people in all, and by the number of the hour or day)."""
-    counted = store.count_people(project_id, PeopleCountQuery(period.since, period.until, event_name, "day"))
-    if unit == "day":
-        return counted.total, dict(counted.buckets or [])
-    found = {}
-    for start in range(period.since // HOUR_MS * HOUR_MS, period.until + 1, HOUR_MS):
-        query = PeopleCountQuery(max(start, period.since), min(start + HOUR_MS - 1, period.until), event_name)
-        found[start // HOUR_MS] = store.count_people(project_id, query).total
-    return counted.total, found
+    counted = store.count_people(project_id, PeopleCountQuery(period.since, period.until, event_name, unit))
+    return counted.total, dict(counted.buckets or [])
 
 
 def bars(period: Period, now: Mapping[int, int], before: Mapping[int, int] | None) -> list[Bar]:

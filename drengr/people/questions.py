@@ -39,7 +39,7 @@ class PeopleCountQuery(NamedTuple):
     since: int  # epoch ms, inclusive
     until: int  # likewise
     event_name: str | None = None
-    group_by: Literal["day", "week", "month"] | None = None
+    group_by: Literal["hour", "day", "week", "month"] | None = None  # hours: of a window of few days
 
 
 class RetentionQuery(NamedTuple):
@@ -66,4 +66,5 @@ class NamesQuery(NamedTuple):
     today: int  # UTC day since 1970; people are those of the 30 days that end with it
     after: tuple[int, str] | None = None  # (events, event_name) of the last row before; None: from the top
     query: str | None = None  # the beginning of the name
-    counts_people: bool = True  # for which every event of those days is read
+    counts_people: bool = True
+    most_read: int | None = None  # events that may be read for it; where it takes more, people are not counted

@@ -19,7 +19,7 @@ class Person(NamedTuple):
 
 
 class PeopleCounted(NamedTuple):
-    """Distinct people; buckets are (first UTC day of the bucket since 1970, people), ascending, when asked for."""
+    """Distinct people; buckets, if asked for, are (first UTC day of it, or its hour, since 1970; people), ascending."""
 
     total: int
     buckets: list[tuple[int, int]] | None

@@ -27,7 +27,7 @@ class PeopleStore(Protocol):
         """As page, of the events of that person only, through their identities; empty for nobody."""
 
     def count_people(self, project_id: int, query: PeopleCountQuery) -> PeopleCounted:
-        """How many different people had an event in the window, and in each of its days, weeks or months."""
+        """How many different people had an event in the window, and in each of its hours, days, weeks or months."""
 
     def retention(self, project_id: int, query: RetentionQuery) -> list[Cohort]:
         """A row for each period that has people whose first event lies in it. Raises TooLong past 20 s."""

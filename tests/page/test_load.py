@@ -80,6 +80,16 @@ def test_a_limit_holds_for_this_thread_and_only_inside(store):
     assert store.projects() == []
 
 
+@pytest.mark.both_stores
+def test_a_limit_within_another_ends_and_leaves_the_outer_one(store):
+    with store.limited(60):
+        with pytest.raises(TooLong), store.limited(0):
+            ask(store)
+        assert store.projects() == []
+    with pytest.raises(TooLong), store.limited(0), store.limited(60):
+        ask(store)
+
+
 def ask(store) -> None:
     while True:  # SQLite looks at the clock once a millisecond of work
         store.projects()

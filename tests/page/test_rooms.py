@@ -7,6 +7,7 @@ import pytest
 
 from drengr.events.times import DAY_MS, HOUR_MS, iso_text
 from drengr.people.questions import Who
+from drengr.store import TooLong
 from tests.conftest import NOW_MS
 from tests.factories import amplitude_event, envelope
 from tests.page.reading import api, rows_of, text_of
@@ -50,11 +51,23 @@ def test_names_show_the_list_of_the_api_and_lead_to_one_name(client, month, tena
 
 
 def test_with_very_many_events_the_people_of_a_name_are_counted_in_its_own_room_only(client, month, monkeypatch):
-    monkeypatch.setattr("drengr.page.names._MOST_EVENTS", 10)
+    monkeypatch.setattr("drengr.page.names._MOST_READ", 10)
     shown = text_of(client.get(f"{month}/names"))
     assert "not counted" in shown and "are counted in its own room" in shown
     assert "3 people in 30 days" in text_of(client.get(f"{month}/names/one?event_name=page_viewed"))
     assert {row[3] for row in rows_of(client.get(f"{month}/names?format=csv"))[1:]} == {"3"}
+
+
+def test_where_the_people_of_names_take_long_the_list_comes_without_them(client, month, store, monkeypatch):
+    names = type(store).names
+
+    def only_without(self, project_id, query):
+        if query.counts_people:
+            raise TooLong(1.0)
+        return names(self, project_id, query)
+
+    monkeypatch.setattr(type(store), "names", only_without)
+    assert "not counted" in text_of(client.get(f"{month}/names"))
 
 
 @pytest.mark.parametrize("typed", ["order_completed", "Order Completed", "ORDER COMPLETED"])

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from drengr.admin.questions import PageQuery, Position
+from drengr.events.times import HOUR_MS
 from drengr.people.questions import (
     FunnelQuery,
     NamesQuery,
@@ -16,6 +17,7 @@ from drengr.people.questions import (
     Who,
 )
 from drengr.people.results import MOST_DEVICES
+from drengr.store.sqlite.people import hours
 from tests.admin import DAY_MS, event
 from tests.conftest import NOW_MS
 from tests.store.plain_people import PlainPeople, bucket, day_of
@@ -39,7 +41,7 @@ def some_events(chance: random.Random, number: int) -> list:
                 install_id=chance.choice(DEVICES),
                 external_id=chance.choice(USERS) if chance.random() < 0.4 else None,
                 event_name=chance.choice(NAMES),
-                occurred_at=day // DAY_MS * DAY_MS + chance.choice([0, 1, 500, DAY_MS - 1]),
+                occurred_at=day // DAY_MS * DAY_MS + chance.choice([0, 1, 500, HOUR_MS, 9 * HOUR_MS - 1, DAY_MS - 1]),
             )
         )
     return events
@@ -122,6 +124,26 @@ def test_counts_are_of_different_people(filled):
                 else:
                     named = {day_of(first_day * DAY_MS): people for first_day, people in found.buckets}
                     assert named == buckets and list(named) == sorted(named), query
+
+
+@pytest.mark.parametrize("few", [300, 0])
+def test_people_by_hour_are_those_of_each_hour(filled, few, monkeypatch):
+    few_identities = hours._OTHERS.replace("LIMIT 301)) <= 300", f"LIMIT {few + 1})) <= {few}")
+    monkeypatch.setattr(hours, "_OTHERS", few_identities)
+    store, project, plain = filled
+    chance = random.Random(2)
+    for _ in range(10):
+        since = TODAY * DAY_MS - chance.choice([0, 1, 2, 7]) * DAY_MS + chance.choice([0, 1, 500, HOUR_MS, 5 * HOUR_MS])
+        until = since + chance.choice([0, HOUR_MS - 1, DAY_MS, 2 * DAY_MS - 1])
+        for name in (None, "a", "unknown"):
+            found = store.count_people(project, PeopleCountQuery(since, until, name, "hour"))
+            assert found.total == plain.count(PeopleCountQuery(since, until, name))[0]
+            wanted = [
+                (hour, plain.count(PeopleCountQuery(*part, name))[0])
+                for hour in range(since // HOUR_MS, until // HOUR_MS + 1)
+                for part in [(max(since, hour * HOUR_MS), min(until, (hour + 1) * HOUR_MS - 1))]
+            ]
+            assert found.buckets == [bucket for bucket in wanted if bucket[1]], (since, until, name)
 
 
 def test_retention_is_of_the_people_whose_first_event_lies_in_the_period(filled):

@@ -84,8 +84,10 @@ class Database:
 
     @contextmanager
     def limited(self, seconds: float) -> Iterator[None]:
-        """What this thread reads inside takes no longer than that together. Raises TooLong."""
-        self._limit.end = time.monotonic() + seconds
+        """What this thread reads inside takes no longer than that together, nor than limits outside. Raises TooLong."""
+        outer: float | None = getattr(self._limit, "end", None)
+        end = time.monotonic() + seconds
+        self._limit.end = end if outer is None else min(end, outer)
         try:
             yield
         except StoreError:
@@ -93,7 +95,7 @@ class Database:
                 raise TooLong(seconds) from None
             raise
         finally:
-            self._limit.end = None
+            self._limit.end = outer
 
     def _left(self, seconds: float) -> float:
         """How long this thread may read now, at most so long. Raises TooLong when its time is over."""

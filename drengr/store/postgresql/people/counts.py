@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 from psycopg import errors
 
-from drengr.events.times import DAY_MS
+from drengr.events.times import DAY_MS, HOUR_MS
 from drengr.people import questions
 from drengr.people.cohorts import cohorts
 from drengr.people.funnels import names_of, reached
@@ -67,7 +67,7 @@ LEFT JOIN event_names AS n ON n.project_id = ? AND n.name = asked.name ORDER BY 
 
 
 def count_people(database: Database, project_id: int, query: PeopleCountQuery) -> PeopleCounted:
-    """How many different people had an event in the window, and in each of its days, weeks or months."""
+    """How many different people had an event in the window, and in each of its hours, days, weeks or months."""
     with database.snapshot() as connection:
         filters, value = "e.project_id = ?", project_id
         if query.event_name is not None:
@@ -79,10 +79,20 @@ def count_people(database: Database, project_id: int, query: PeopleCountQuery) -
         total = connection.execute(_COUNT.format(filters=filters), window).fetchall()[0][0]
         if query.group_by is None:
             return PeopleCounted(total, None)
-        days = periods_between(query.since // DAY_MS, query.until // DAY_MS, query.group_by)
-        starts = arrays.numbers(span.start * DAY_MS for span in days)
+        buckets = _buckets(query)
+        starts = arrays.numbers(start for start, _ in buckets)
         rows = connection.execute(_COUNT_BUCKETS.format(filters=filters), (starts, *window)).fetchall()
-        return PeopleCounted(total, [(first_day_of(days[n - 1].start, query.group_by), people) for n, people in rows])
+        return PeopleCounted(total, [(buckets[n - 1][1], people) for n, people in rows])
+
+
+def _buckets(query: PeopleCountQuery) -> list[tuple[int, int]]:
+    """(epoch ms where it begins, its number) of each bucket that the window touches."""
+    if query.group_by is None:
+        return []
+    if query.group_by == "hour":
+        return [(hour * HOUR_MS, hour) for hour in range(query.since // HOUR_MS, query.until // HOUR_MS + 1)]
+    days = periods_between(query.since // DAY_MS, query.until // DAY_MS, query.group_by)
+    return [(span.start * DAY_MS, first_day_of(span.start, query.group_by)) for span in days]
 
 
 def retention(database: Database, project_id: int, query: RetentionQuery) -> list[Cohort]:

@@ -6,6 +6,7 @@ from drengr.events.times import DAY_MS
 from drengr.people.questions import NamesQuery
 from drengr.people.results import SAMPLE_EVENTS, NameSample, NameSummary
 from drengr.store.postgresql import arrays
+from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import Database
 
 _PEOPLE_DAYS = 30
@@ -34,6 +35,10 @@ SELECT name_id, count(*) FROM (
     AND w.project_id = ? AND w.person_id IS NOT NULL) AS people
 GROUP BY 1
 """
+_TO_READ = """
+SELECT coalesce(sum(events), 0)::bigint FROM day_totals
+WHERE project_id = ? AND name_id = ANY(?::bigint[]) AND day >= ? AND day <= ?
+"""
 _SAMPLE = """
 SELECT e.dims::text, e.measures::text
 FROM semantic_events AS e JOIN event_names AS n ON n.id = e.name_id
@@ -52,20 +57,27 @@ def names(database: Database, project_id: int, query: NamesQuery) -> list[NameSu
         events, name = query.after
         filters["(t.events < ? OR (t.events = ? AND n.name > ?))"] = (events, events, name)
     values = [value for each in filters.values() for value in each]
-    days = (query.today - _PEOPLE_DAYS + 1) * DAY_MS, (query.today + 1) * DAY_MS
+    first, last = query.today - _PEOPLE_DAYS + 1, query.today
     with database.snapshot() as connection:
         page = connection.execute(
             _PAGE.format(filters=" AND ".join(filters)), (project_id, *values, query.limit)
         ).fetchall()
         ids = arrays.numbers(row[0] for row in page)
         edges = {row[0]: row[1:] for row in connection.execute(_EDGES, (ids,)).fetchall()}
-        counted = connection.execute(_PEOPLE, (ids, *days, project_id)).fetchall() if query.counts_people else []
-    people = dict(counted)
+        people: dict[int, int] | None = None
+        if query.counts_people and _is_short(connection, (project_id, ids, first, last), query.most_read):
+            days = first * DAY_MS, (last + 1) * DAY_MS
+            people = dict(connection.execute(_PEOPLE, (ids, *days, project_id)).fetchall())
     return [
-        NameSummary(name, label, events, first, last, people.get(name_id, 0) if query.counts_people else None)
+        NameSummary(name, label, events, since, until, None if people is None else people.get(name_id, 0))
         for name_id, name, events in page
-        for label, first, last in (edges[name_id],)
+        for label, since, until in (edges[name_id],)
     ]
+
+
+def _is_short(connection: Connection, asked: tuple[object, ...], most_read: int | None) -> bool:
+    """Whether no more events are read for the people of these names on these days."""
+    return most_read is None or connection.execute(_TO_READ, asked).fetchall()[0][0] <= most_read
 
 
 def name_sample(database: Database, project_id: int, event_name: str) -> NameSample | None:

@@ -7,13 +7,14 @@ of the people of whole days are united.
 
 import sqlite3
 
-from drengr.events.times import DAY_MS
+from drengr.events.times import DAY_MS, HOUR_MS
 from drengr.people.periods import first_day_of, periods_between
 from drengr.people.questions import PeopleCountQuery
 from drengr.people.results import PeopleCounted
 from drengr.store.names import name_code
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.people.day_sets import people_of_name
+from drengr.store.sqlite.people.hours import people_by_hour
 
 _FEW_IDENTITIES = 300  # to look at each of them; past that the window is walked through
 
@@ -56,7 +57,7 @@ WHERE d.project_id = :project_id AND d.day = :first AND d.last_at >= :since AND 
 
 
 def count_people(database: Database, project_id: int, query: PeopleCountQuery) -> PeopleCounted:
-    """How many different people had an event in the window, and in each of its days, weeks or months."""
+    """How many different people had an event in the window, and in each of its hours, days, weeks or months."""
     with database.snapshot() as connection:
         first, last = connection.execute(_EDGES, (project_id,)).fetchone()
         name_id = None if query.event_name is None else name_code(database, project_id, query.event_name)
@@ -65,6 +66,9 @@ def count_people(database: Database, project_id: int, query: PeopleCountQuery) -
         window = range(max(query.since, first * DAY_MS), min(query.until + 1, (last + 1) * DAY_MS))
         if name_id is not None:
             return _of_name(connection, project_id, name_id, window, query)
+        if query.group_by == "hour":
+            hours = people_by_hour(connection, project_id, window)
+            return _counted(_everybody(connection, project_id, window), hours, query)
         buckets = [
             (first_day, _everybody(connection, project_id, part)) for first_day, part in _parts(window, query)
         ]
@@ -76,15 +80,18 @@ def _counted(total: int, buckets: list[tuple[int, int]], query: PeopleCountQuery
 
 
 def _parts(window: range, query: PeopleCountQuery) -> list[tuple[int, range]]:
-    """(the first day of the bucket, epoch ms of what the window has of it); none without group_by."""
+    """(the first day of the bucket, or the hour; epoch ms of what the window has of it); none without group_by."""
     if query.group_by is None or not window:
         return []
+    if query.group_by == "hour":
+        hours = range(window[0] // HOUR_MS, window[-1] // HOUR_MS + 1)
+        return [(hour, _clipped(range(hour, hour + 1), HOUR_MS, window)) for hour in hours]
     days = periods_between(window[0] // DAY_MS, window[-1] // DAY_MS, query.group_by)
-    return [(first_day_of(part.start, query.group_by), _clipped(part, window)) for part in days]
+    return [(first_day_of(part.start, query.group_by), _clipped(part, DAY_MS, window)) for part in days]
 
 
-def _clipped(days: range, window: range) -> range:
-    return range(max(days.start * DAY_MS, window.start), min(days.stop * DAY_MS, window.stop))
+def _clipped(units: range, unit_ms: int, window: range) -> range:
+    return range(max(units.start * unit_ms, window.start), min(units.stop * unit_ms, window.stop))
 
 
 def _everybody(connection: sqlite3.Connection, project_id: int, window: range) -> int:

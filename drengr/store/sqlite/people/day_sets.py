@@ -39,9 +39,9 @@ WHERE project_id = ? AND name_id = ? AND day >= ? AND day <= ? AND people IS NOT
 """
 _ON_DAY = "SELECT person_id, previous_day FROM person_days WHERE project_id = ? AND day = ?"
 _OF_NAME = """
-SELECT i.person_id FROM semantic_events AS e INDEXED BY events_by_name_and_time
-CROSS JOIN identities AS i ON i.id = e.identity_id
-WHERE e.name_id = ? AND e.occurred_at >= ? AND e.occurred_at < ? AND i.person_id IS NOT NULL
+SELECT person_id FROM identities WHERE person_id IS NOT NULL AND id IN (
+  SELECT identity_id FROM semantic_events INDEXED BY events_by_name_and_time
+  WHERE name_id = ? AND occurred_at >= ? AND occurred_at < ?)
 """
 
 

@@ -33,6 +33,15 @@ WHERE name_id = ? ORDER BY occurred_at DESC, id DESC LIMIT ?
 """
 
 
+_WITHOUT_SETS = """
+SELECT ifnull(sum(t.events), 0) FROM json_each(:days) AS d CROSS JOIN json_each(:name_ids) AS n
+CROSS JOIN day_totals AS t ON t.project_id = :project_id AND t.day = d.value AND t.name_id = n.value
+WHERE NOT EXISTS (
+  SELECT 1 FROM day_sets AS s
+  WHERE s.project_id = t.project_id AND s.name_id = t.name_id AND s.day = t.day AND s.people IS NOT NULL)
+"""
+
+
 def names(database: Database, project_id: int, query: NamesQuery) -> list[NameSummary]:
     """A page of the names that have events, most events first, then by name."""
     filters: list[str] = ["true"]
@@ -45,15 +54,29 @@ def names(database: Database, project_id: int, query: NamesQuery) -> list[NameSu
         asked |= {"low": query.query, "high": after_all_beginning_with(query.query)}
     with database.snapshot() as connection:
         found = connection.execute(_NAMES.format(filters=" AND ".join(filters)), asked).fetchall()
-        return [_summary(connection, project_id, query, *row) for row in found]
+        days = range(query.today - _DAYS + 1, query.today + 1) if query.counts_people else None
+        if days and query.most_read is not None:
+            name_ids = [row[0] for row in found]
+            days = days if _to_read(connection, project_id, name_ids, days) <= query.most_read else None
+        return [_summary(connection, project_id, days, *row) for row in found]
+
+
+def _to_read(connection: sqlite3.Connection, project_id: int, name_ids: list[int], days: range) -> int:
+    """How many events are read to count the people of these names on these days."""
+    asked = {"project_id": project_id, "days": orjson.dumps(list(days)), "name_ids": orjson.dumps(name_ids)}
+    return int(connection.execute(_WITHOUT_SETS, asked).fetchone()[0])
 
 
 def _summary(
-    connection: sqlite3.Connection, project_id: int, query: NamesQuery, name_id: int, name: str, events: int
+    connection: sqlite3.Connection, project_id: int, days: range | None, name_id: int, name: str, events: int
 ) -> NameSummary:
+    """The line of one name.
+
+    days  of which people are counted; None: they are not
+    """
     first_seen_at, last_seen_at = connection.execute(_SEEN, {"name_id": name_id}).fetchone()
-    window = range((query.today - _DAYS + 1) * DAY_MS, (query.today + 1) * DAY_MS)
-    people = people_of_name(connection, project_id, name_id, window).bit_count() if query.counts_people else None
+    window = range(days.start * DAY_MS, days.stop * DAY_MS) if days else None
+    people = people_of_name(connection, project_id, name_id, window).bit_count() if window else None
     return NameSummary(name, _label(connection, name_id, name), events, first_seen_at, last_seen_at, people)
 
 
