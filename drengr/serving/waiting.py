@@ -3,6 +3,7 @@
 """
 
 import time
+from contextlib import suppress
 from functools import partial
 from selectors import EVENT_READ
 from socket import SHUT_WR
@@ -12,6 +13,7 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from drengr.api import arrivals
 from drengr.serving.connection import Connection
+from drengr.serving.refusals import error_answer
 
 SLOW_AFTER_S = 5.0
 
@@ -63,13 +65,22 @@ class WaitingWorker(ThreadWorker):
         util.close(conn.sock)
 
     def _let_one_go(self) -> bool:
-        """Close the connection that is missed least, for a new one: who is slow goes before who is idle."""
+        """Close the connection that is missed least, for a new one: who is slow goes before who is idle.
+
+        Whoever was about to ask is told to come again: SDKs keep what a 503 answers.
+        """
         slow = (self._leaving, self._sending, self._arriving, self._queued)
         long_ago = time.monotonic() - SLOW_AFTER_S
         first = [next(iter(state)) for state in (*slow, self._fresh, self._idle) if state]
         if not first:
             return False
-        self._close(next((conn for conn in first if conn.state in slow and conn.since < long_ago), first[-1]))
+        gone = next((conn for conn in first if conn.state in slow and conn.since < long_ago), first[-1])
+        if gone.state in (self._fresh, self._arriving, self._queued):
+            with suppress(OSError):
+                gone.sock.sendall(error_answer(503))
+                gone.sock.flush()
+                gone.sock.recv_into(self._buffer)  # what is not read resets the connection, and the answer with it
+        self._close(gone)
         return True
 
     def _say_goodbye(self, conn: Connection) -> None:
