@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 from drengr.people.erasures import By, Erasure
 from drengr.people.questions import Who
-from drengr.store import floors, removing
+from drengr.store import floors, removal_rows
 from drengr.store.sql import Reader, Statements
 
 _RECEIPT = """
@@ -64,7 +64,7 @@ def begin(
     if who.kind == "user":  # its id in the device's column means the same person
         gone.append(Who("device", who.id))
     floors.entomb(connection, project_id, gone, erased_at)
-    removal_id = removing.begin(connection, project_id, "erased", bound, began_at=erased_at)
+    removal_id = removal_rows.begin(connection, project_id, "erased", bound, began_at=erased_at)
     connection.executemany(_ERASING, [(removal_id, *identity) for identity in found.identities])
     person = floors.Hashes.of(connection, project_id).person(who)
     counted = len(found.devices), found.shared_devices

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple, Protocol, TypeVar
 
 from drengr.events.event import Event
-from drengr.store import removing
+from drengr.store import removal_rows
 from drengr.store.clock import now_ms
 from drengr.store.errors import Busy, DatabaseError
 from drengr.store.results import Account, Added, Progress
@@ -212,4 +212,4 @@ def undo_import(connection: Statements, project_id: int, number: int, bound: int
     if not connection.execute(_UNDONE, (now, project_id, number)).rowcount:
         raise ValueError(f"there is no import {number} that could be undone; see `drengr imports`.")
     connection.execute(_FORGET, (project_id, number))
-    return removing.begin(connection, project_id, "undone", bound, {"import": number}, began_at=now)
+    return removal_rows.begin(connection, project_id, "undone", bound, {"import": number}, began_at=now)

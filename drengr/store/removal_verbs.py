@@ -10,7 +10,7 @@ from drengr.admin.deletions import DeletionQuery
 from drengr.people.erasures import By, Erasure
 from drengr.people.questions import Who
 from drengr.people.tombstones import Tombstone
-from drengr.store import erasures, floors, imports, removals, removing, tombstones
+from drengr.store import erasures, floors, imports, removal_rows, removals, tombstones
 from drengr.store.imports import PastImport
 from drengr.store.removals import Keeping, UnderWay
 from drengr.store.removing import Remover
@@ -109,4 +109,4 @@ class RemovalVerbs(Verbs):
 
     @verb
     def erase_entombed(self, project_id: int) -> int:
-        return self.commits.run(lambda connection: removing.begin_of_entombed(connection, project_id))
+        return self.commits.run(lambda connection: removal_rows.begin_of_entombed(connection, project_id))

@@ -7,7 +7,7 @@ import orjson
 from drengr.admin.deletions import DeletionQuery
 from drengr.people.erasures import By, Erasure
 from drengr.people.questions import Who
-from drengr.store import projects, removing, sessions
+from drengr.store import projects, removal_rows, removing, sessions
 from drengr.store.clock import now_ms
 from drengr.store.names import name_code
 from drengr.store.results import Project
@@ -28,7 +28,6 @@ _WOULD_DELETE = """
 SELECT count(*) FROM semantic_events AS e JOIN origins AS o ON o.id = e.origin_id
 WHERE e.project_id = ? AND e.occurred_at >= ? AND e.occurred_at <= ?{filters}
 """
-_EVER, _NEVER = -(2**62), 2**62
 
 
 class Keeping(NamedTuple):
@@ -121,8 +120,8 @@ def would_delete(database: Reader, project_id: int, query: DeletionQuery) -> int
     condition = condition_of(database, project_id, query)
     if condition is None:
         return 0
-    filters, values = removing.filters(condition)
-    span = condition.get("since", _EVER), condition.get("until", _NEVER)
+    filters, values = removal_rows.filters(condition)
+    span = condition.get("since", removal_rows.EVER), condition.get("until", removal_rows.NEVER)
     return int(database.read(_WOULD_DELETE.format(filters=filters), (project_id, *span, *values))[0][0])
 
 
@@ -141,7 +140,7 @@ def delete_events(connection: Statements, project_id: int, condition: dict[str, 
     """See RemovalStore; in the caller's transaction."""
     nothing = {"name_id": 0}
     wanted = nothing if condition is None else condition
-    return removing.begin(connection, project_id, "deleted", bound, wanted, began_at=now_ms())
+    return removal_rows.begin(connection, project_id, "deleted", bound, wanted, began_at=now_ms())
 
 
 def delete_project(connection: Statements, project: Project) -> int:
@@ -155,10 +154,10 @@ def delete_project(connection: Statements, project: Project) -> int:
     sessions.end_of_project(connection, project.id)
     connection.execute("UPDATE imports SET undone_at = ? WHERE project_id = ? AND undone_at IS NULL", (now, *key))
     connection.execute("DELETE FROM import_progress WHERE project_id = ?", key)
-    return removing.begin_of_all(connection, project.id)
+    return removal_rows.begin_of_all(connection, project.id)
 
 
 def under_way(database: Reader) -> list[UnderWay]:
     """See RemovalStore."""
     rows = database.read(_UNDER_WAY)
-    return [UnderWay(*row[:-1])._replace(is_of_all=removing.is_of_all(orjson.loads(row[-1]))) for row in rows]
+    return [UnderWay(*row[:-1])._replace(is_of_all=removal_rows.is_of_all(orjson.loads(row[-1]))) for row in rows]

@@ -8,7 +8,7 @@ not taken is there, and whoever comes next goes on. What is older than a project
 import time
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import orjson
 
@@ -16,7 +16,7 @@ from drengr.events.times import DAY_MS
 from drengr.log import faults
 from drengr.store import floors
 from drengr.store.clock import now_ms
-from drengr.store.sql import Statements
+from drengr.store.removal_rows import EVER, NEVER, Removal, end, filters, for_ever
 from drengr.store.tombstones import Forbidden
 
 _SLICE_S = 0.010
@@ -56,28 +56,8 @@ WHERE r.project_id = ? AND r.number = ? AND e.id BETWEEN r.first_id AND r.last_i
 ORDER BY r.first_id, e.id LIMIT ?
 """
 _UNDONE = "DELETE FROM import_ids WHERE project_id = ? AND number = ? AND first_id <= ? AND last_id <= ?"
-_EVER, _NEVER = -(2**62), 2**62
-_PROJECT = "project"  # in a condition: all of it
-_ENTOMBED = "entombed"  # likewise: whatever the project's tombstones forbid
 
 After = tuple[str, tuple[Any, ...]]  # a statement for when some events are gone, and its parameters
-
-
-class Removal(NamedTuple):
-    """One row of removals."""
-
-    id: int
-    project_id: int
-    why: str
-    began_at: int  # epoch ms
-    bound: int  # see Parts.bound
-    condition: dict[str, Any]
-    worked_at: int  # epoch ms
-
-    @property
-    def is_of_all(self) -> bool:
-        """Whether the project itself goes too."""
-        return is_of_all(self.condition)
 
 
 class Parts(Protocol):
@@ -157,14 +137,14 @@ class Remover:
         if is_settled and removal.is_of_all:
             self._parts.drop(removal.project_id)
         is_clean = is_settled and self._parts.clean(anew=removal.why == "erased")
-        if not (is_clean and self._parts.write(partial(_end, removal=removal), 1)):
+        if not (is_clean and self._parts.write(partial(end, removal=removal), 1)):
             self._changes(_WORKED, now_ms() - _LEFT_MS, 0, removal.id)
             return False
         return True
 
     def _next(self, removal: Removal) -> tuple[list[int], After | None]:
         """(some of its events; what is to be done when they are gone)."""
-        if removal.condition.get(_ENTOMBED):
+        if removal.is_of_entombed:
             return self._next_entombed(removal), None
         if removal.why == "erased":
             rows = self._parts.read(_ERASING.format(bound=self._parts.bound), (removal.id, removal.bound, self._most()))
@@ -176,8 +156,8 @@ class Remover:
             return ids, (_UNDONE, (*key, ids[-1], ids[-1])) if ids else None
         wanted = removal.condition
         words, values = filters(wanted)
-        since = max(wanted.get("since", _EVER), self._from.get(removal.id, _EVER))
-        span = since, wanted.get("until", _NEVER), removal.bound
+        since = max(wanted.get("since", EVER), self._from.get(removal.id, EVER))
+        span = since, wanted.get("until", NEVER), removal.bound
         sql = _DELETED.format(bound=self._parts.bound, filters=words)
         rows = self._parts.read(sql, (removal.project_id, *span, *values, self._most()))
         if rows:
@@ -196,8 +176,8 @@ class Remover:
 
     def _take(self, removal: Removal, ids: list[int], after: After | None) -> None:
         def take(connection: Any) -> None:
-            for_ever = _for_ever(connection, ids, removal)
-            floors.forbid(connection, removal.project_id, for_ever, is_erased=removal.why == "erased")
+            never_again = for_ever(connection, ids, removal)
+            floors.forbid(connection, removal.project_id, never_again, is_erased=removal.why == "erased")
             events = self._parts.remove(connection, ids, removal.why)
             connection.execute(_WORKED, (now_ms(), events, removal.id))
             if removal.why == "erased":
@@ -212,7 +192,7 @@ class Remover:
         while ids := [row[0] for row in self._parts.read(_EXPIRED, (project_id, oldest(keep_days), self._most()))]:
 
             def take(connection: Any, ids: list[int] = ids) -> None:
-                floors.forbid(connection, project_id, _for_ever(connection, ids, None), is_erased=False)
+                floors.forbid(connection, project_id, for_ever(connection, ids, None), is_erased=False)
                 self._parts.remove(connection, ids, "expired")
 
             self._expiring.add(project_id)
@@ -261,88 +241,6 @@ class Remover:
         return min(max(int(_SLICE_S / self._row_s), _FEWEST), _MOST)
 
 
-def is_of_all(condition: dict[str, Any]) -> bool:
-    """Whether a removal of this condition takes the project itself too."""
-    return bool(condition.get(_PROJECT))
-
-
-def filters(condition: dict[str, Any]) -> tuple[str, list[Any]]:
-    """(SQL that an event `e` of origin `o` must meet besides project and time, its parameters)."""
-    words, values = "", []
-    for column, member in (("e.name_id", "name_id"), ("o.source", "source")):
-        if member in condition:
-            words += f" AND {column} = ?"
-            values.append(condition[member])
-    return words, values
-
-
 def oldest(keep_days: int) -> int:
     """What occurred earlier, epoch ms, is older than so many days now."""
     return now_ms() - keep_days * DAY_MS
-
-
-def begin(
-    connection: Statements,
-    project_id: int,
-    why: str,
-    bound: int,
-    condition: dict[str, Any] | None = None,
-    *,
-    began_at: int,
-) -> int:
-    """The number of a new removal, in the caller's transaction."""
-    row = project_id, why, began_at, bound, orjson.dumps(condition or {}).decode()
-    connection.execute(
-        "INSERT INTO removals (project_id, why, began_at, bound, condition, events, worked_at)"
-        " VALUES (?, ?, ?, ?, ?, 0, 0)",
-        row,
-    )
-    return int(connection.execute("SELECT max(id) FROM removals WHERE project_id = ?", (project_id,)).fetchall()[0][0])
-
-
-def begin_of_all(connection: Statements, project_id: int) -> int:
-    """The number of the removal of a whole project, in the caller's transaction; events that still come go too."""
-    return begin(connection, project_id, "deleted", _NEVER, {_PROJECT: True}, began_at=now_ms())
-
-
-def begin_of_entombed(connection: Statements, project_id: int) -> int:
-    """The number of the removal of whatever the project's tombstones forbid, in the caller's transaction."""
-    return begin(connection, project_id, "erased", _NEVER, {_ENTOMBED: True}, began_at=now_ms())
-
-
-def _end(connection: Statements, removal: Removal) -> bool:
-    """Whether nothing is left to be done."""
-    if removal.is_of_all:
-        return _end_project(connection, removal.project_id)
-    connection.execute("UPDATE erasures SET removal_id = NULL WHERE removal_id = ?", (removal.id,))
-    connection.execute("DELETE FROM erasing WHERE removal_id = ?", (removal.id,))
-    connection.execute("DELETE FROM removals WHERE id = ?", (removal.id,))
-    return True
-
-
-def _end_project(connection: Statements, project_id: int) -> bool:
-    if connection.execute("SELECT 1 FROM semantic_events WHERE project_id = ? LIMIT 1", (project_id,)).fetchall():
-        return False  # stored a moment ago, by a request that was under way when its key was revoked
-    others = "SELECT id FROM removals WHERE project_id = ?"
-    connection.execute(f"DELETE FROM erasing WHERE removal_id IN ({others})", (project_id,))
-    connection.execute("DELETE FROM removals WHERE project_id = ?", (project_id,))
-    connection.execute("DELETE FROM projects WHERE id = ?", (project_id,))
-    return True
-
-
-def _for_ever(connection: Statements, ids: list[int], removal: Removal | None) -> list[tuple[str, int, str]]:
-    """Those of the events whose repeats are refused whatever their time: (event_id, occurred_at, source).
-
-    The admin door promises each id once for ever; of an erased person, those stamped later than the erasure. What an
-    import brought may be imported again, Drengr's own export of the admin door's events too.
-    """
-    if removal is not None and (removal.why == "undone" or removal.is_of_all):
-        return []
-    places = ", ".join("?" * len(ids))
-    later = removal.began_at if removal is not None and removal.why == "erased" else _NEVER
-    found = connection.execute(
-        "SELECT event_id, occurred_at, source FROM events"
-        f" WHERE id IN ({places}) AND event_id IS NOT NULL AND (source = 'admin' OR occurred_at >= ?)",
-        (*ids, later),
-    )
-    return [(row[0], row[1], row[2]) for row in found.fetchall()]

@@ -2,7 +2,7 @@
 
 import sqlite3
 
-from drengr.store import removing
+from drengr.store import removal_rows
 from drengr.store.sqlite.erasing import newest_id
 
 _OF_THE_FILE = """
@@ -16,4 +16,4 @@ def take_up(connection: sqlite3.Connection) -> None:
     connection.execute("DELETE FROM removals WHERE why = 'undone'")
     for project_id, number, undone_at in connection.execute(_OF_THE_FILE).fetchall():
         condition = {"import": number}
-        removing.begin(connection, project_id, "undone", newest_id(connection), condition, began_at=undone_at)
+        removal_rows.begin(connection, project_id, "undone", newest_id(connection), condition, began_at=undone_at)
