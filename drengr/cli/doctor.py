@@ -13,7 +13,7 @@ from drengr.checks import Finding, keys_file, settings, store_findings, versions
 from drengr.cli.database import open_store
 from drengr.cli.printing import say, shown
 from drengr.config import BadSetting, Config, read_config
-from drengr.store import StoreError, planned_upgrade
+from drengr.store import NoRoom, StoreError, planned_upgrade
 
 _EXIT_CODES = {"ok": 0, "warn": 1, "fail": 2}
 _ANSWER_S = 5.0
@@ -50,6 +50,8 @@ def _findings() -> Iterator[Finding]:
         with open_store(must_exist=True, access="inspect") as store:
             yield from store_findings(store)
         yield versions(planned_upgrade(config["DRENGR_DATABASE"]))
+    except NoRoom as error:
+        yield Finding("disk", "fail", str(error), "Delete something, or move it to a larger disk.")
     except (StoreError, click.UsageError) as error:
         message = error.message if isinstance(error, click.UsageError) else str(error)
         yield Finding("integrity", "fail", message, "Set DRENGR_DATABASE to the service's file, or restore a backup.")

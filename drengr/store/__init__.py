@@ -10,7 +10,7 @@ from drengr.admin.exports import ExportQuery
 from drengr.admin.questions import CountQuery, PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.events.event import Event
-from drengr.store.errors import Busy, DatabaseError, StoreError, TooLong, UnknownProject, Unreachable
+from drengr.store.errors import Busy, DatabaseError, NoRoom, StoreError, TooLong, UnknownProject, Unreachable
 from drengr.store.following import Place, place_of, place_text
 from drengr.store.imports import ImportRun, ImportStore, PastImport
 from drengr.store.opening import back_up, exists, open_store, planned_upgrade, restore, upgrade
@@ -46,10 +46,10 @@ from drengr.store.tombstones import TombstoneStore
 
 __all__ = [
     "NO_PROJECT", "Access", "Account", "Added", "Arrivals", "Backup", "Busy", "Condition", "Counted", "DatabaseError",
-    "HourIds", "ImportRun", "Keeping", "Key", "LedgerDay", "NewProject", "PastImport", "Place", "Problem", "Progress",
-    "Project", "Restored", "Session", "Slice", "Store", "StoreError", "TooLong", "UnderWay", "UnknownProject",
-    "Unreachable", "Upgrade", "Wrong", "WrongAccount", "WrongPeople", "WrongTotal", "back_up", "exists", "open_store",
-    "place_of", "place_text", "planned_upgrade", "restore", "upgrade",
+    "HourIds", "ImportRun", "Keeping", "Key", "LedgerDay", "NewProject", "NoRoom", "PastImport", "Place", "Problem",
+    "Progress", "Project", "Restored", "Session", "Slice", "Store", "StoreError", "TooLong", "UnderWay",
+    "UnknownProject", "Unreachable", "Upgrade", "Wrong", "WrongAccount", "WrongPeople", "WrongTotal", "back_up",
+    "exists", "open_store", "place_of", "place_text", "planned_upgrade", "restore", "upgrade",
 ]  # fmt: skip
 
 

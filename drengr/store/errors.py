@@ -33,6 +33,10 @@ class DatabaseError(StoreError):
     """The database cannot be used until somebody mends it."""
 
 
+class NoRoom(DatabaseError):
+    """The disk of the database is full."""
+
+
 class Unreachable(StoreError):
     """Nobody answers there now, or not us; that may pass by itself."""
 

@@ -1,5 +1,6 @@
 """Where the file lies: links, kinds of files, modes, owners, folders that cannot be written (contract 7, 9 Files)."""
 
+import json
 import os
 import sqlite3
 import stat
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from drengr.store import DatabaseError, StoreError, open_store
+from drengr.store import DatabaseError, NoRoom, StoreError, open_store
 from drengr.store.sqlite import SqliteStore, place
 from tests.admin import event
 from tests.faults.test_files import send, small_file_system
@@ -272,6 +273,19 @@ def test_a_full_disk_is_not_healthy(mounted, tmp_path):
         while not service.is_healthy() and time.monotonic() < deadline:
             time.sleep(0.1)
         assert service.is_healthy() and send(service, key, 300, 2000)[0].status == 200
+
+
+def test_without_room_for_the_shm_file_commands_and_doctor_say_so(mounted):
+    folder, remount = mounted
+    SqliteStore(str(folder / "events.db")).close()
+    remount(f"size={os.path.getsize(folder / 'events.db')}")
+    with pytest.raises(NoRoom, match="cannot be used: its disk is full; make room"):
+        open_store(str(folder / "events.db"), access="inspect")
+    told = subprocess.run(
+        [sys.executable, "-m", "drengr", "doctor", "--json"],
+        env=command_environment(folder / "events.db"), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert "disk" in [each["check"] for each in json.loads(told.stdout)["checks"] if each["status"] == "fail"]
 
 
 # --- readers of other threads -----------------------------------------------------------------------------------------

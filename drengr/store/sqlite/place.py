@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from peewee import PeeweeException
 
-from drengr.store.errors import DatabaseError
+from drengr.store.errors import DatabaseError, NoRoom
 
 _PRIVATE = 0o600
 
@@ -24,6 +24,7 @@ _KINDS = {
 }
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _ELSEWHERE = "set DRENGR_DATABASE to the path of a file"
+_INDEX_BYTES = 32768  # of a -shm file, at least
 _PAUSE_S = 0.02  # between two looks at a lock that somebody holds
 
 
@@ -73,15 +74,27 @@ def in_plain_words(path: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, PeeweeException, OSError) as error:
+        if _lacks_room(path, error):
+            reason = getattr(error, "strerror", None) or "its disk is full"
+            raise NoRoom(f"{path} cannot be used: {reason}; make room.") from error
         raise DatabaseError(_sentence(path, error)) from error
+
+
+def _lacks_room(path: str, error: Exception) -> bool:
+    """Without room for the -shm file, which readers need too, SQLite says "disk I/O error"."""
+    if getattr(error, "errno", None) in _NO_ROOM or "disk is full" in str(error):
+        return True
+    if "disk I/O error" in str(error):
+        with suppress(OSError):
+            disk = os.statvfs(os.path.dirname(path))
+            return disk.f_bavail * disk.f_frsize < _INDEX_BYTES
+    return False
 
 
 def _sentence(path: str, error: Exception) -> str:
     text = getattr(error, "strerror", None) or str(error)
     if "not a database" in text:
         return f"{path} is no SQLite database; set DRENGR_DATABASE to another path."
-    if getattr(error, "errno", None) in _NO_ROOM:
-        return f"{path} cannot be written: {text}; make room."
     if isinstance(error, OSError) or "readonly" in text or "unable to open" in text:
         return unwritable_sentence(path, text)
     return f"{path} cannot be used: {text}."
