@@ -10,51 +10,20 @@ import shutil
 import sqlite3
 import time
 import zlib
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from typing import Any, NamedTuple
+from collections.abc import Callable
+from contextlib import closing
 
 from drengr.store.errors import DatabaseError
 from drengr.store.results import Restored
 from drengr.store.sqlite import checked, migrate, place, undoing
 from drengr.store.sqlite.connections import connect
 from drengr.store.sqlite.entombed import remove_erased
-from drengr.store.sqlite.people.devices import keep_marks
+from drengr.store.sqlite.kept import ENDS, Kept, carry_over, held
 
-# Events, the words they hold by number, and what counts them. Every other table stays as the database has it.
-GO_BACK = frozenset(
-    {
-        "semantic_events", "event_names", "origins", "identities", "persons", "person_days", "day_people", "day_sets",
-        "day_totals", "hour_totals", "live_usage", "ledger_days", "problems", "imports", "import_ids",
-        "import_progress", "heartbeat",
-    }
-)  # fmt: skip
-_ITS_OWN = frozenset({"schema_migration"})  # of each file
-ENDS = ("session_projects", "sessions")  # whoever is signed in signs in again
 _PATIENCE_S = 2.0  # with commands that use the database for a moment
 _BLOCK_BYTES = 1 << 20
-_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
-_UNREADABLE = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_ERROR)
 
 Say = Callable[[str], object]
-Table = tuple[list[str], list[tuple[Any, ...]]]  # columns, rows
-
-
-class _Kept(NamedTuple):
-    """What stays of the database that is there."""
-
-    tables: dict[str, Table]
-    sequences: dict[str, int]  # the highest number that each table ever gave out
-
-    @property
-    def database_id(self) -> str | None:
-        columns, rows = self.tables.get("identity", ([], []))
-        return str(rows[0][columns.index("database_id")]) if rows else None
-
-    @property
-    def projects(self) -> dict[int, str]:
-        columns, rows = self.tables["projects"]
-        return {row[columns.index("id")]: row[columns.index("uuid")] for row in rows}
 
 
 def restore(path: str, source: str, say: Say, without_old: bool) -> Restored:
@@ -68,14 +37,14 @@ def restore(path: str, source: str, say: Say, without_old: bool) -> Restored:
         with closing(place.UseLock(path)) as lock:
             if not lock.take(_PATIENCE_S):
                 raise DatabaseError(f"{path} is in use by another process; stop the service and commands that use it.")
-            with _held(path, without_old) as kept, place.made_whole(path) as part:
+            with held(path, without_old) as kept, place.made_whole(path) as part:
                 events = _prepare(part, source, kept, say)
                 size = os.path.getsize(part)
                 set_aside = _set_aside(path)
     return Restored(path, events, size, time.monotonic() - began, set_aside, kept is not None)
 
 
-def _prepare(part: str, source: str, kept: _Kept | None, say: Say) -> int:
+def _prepare(part: str, source: str, kept: Kept | None, say: Say) -> int:
     """Make the part the database that is to be; how many events it has."""
     say(f"Copying and checking {source}.")
     _copy(source, part)
@@ -89,7 +58,7 @@ def _prepare(part: str, source: str, kept: _Kept | None, say: Say) -> int:
         migrate.run(part, steps, say)
         events = _must_be_sound(part, source)
     with closing(connect(part, foreign_keys=0)) as connection:
-        if kept is not None and _carry_over(connection, kept, projects):
+        if kept is not None and carry_over(connection, kept, projects):
             events = connection.execute("SELECT count(*) FROM semantic_events").fetchone()[0]
         for table in ENDS:
             connection.execute(f"DELETE FROM {table}")
@@ -110,9 +79,6 @@ def _must_be_a_file(source: str, path: str) -> None:
         raise DatabaseError(f"{source} cannot be read: permission denied.")
     if os.path.exists(path) and os.path.samefile(source, path):
         raise DatabaseError(f"{source} is the database itself; name a backup.")
-
-
-# --- the backup -------------------------------------------------------------------------------------------------------
 
 
 def _copy(source: str, part: str) -> None:
@@ -158,7 +124,7 @@ def _must_be_sound(part: str, source: str) -> int:
     return found.events
 
 
-def _must_be_the_same(source: str, database_id: str | None, projects: dict[int, str], kept: _Kept) -> None:
+def _must_be_the_same(source: str, database_id: str | None, projects: dict[int, str], kept: Kept) -> None:
     """Raises DatabaseError when the backup is not one of the database that is there.
 
     A file of the first version has no id: it is known by a project.
@@ -176,110 +142,6 @@ def _must_be_the_same(source: str, database_id: str | None, projects: dict[int, 
     for number, uuid in projects.items():
         if theirs.get(number, uuid) != uuid or numbers.get(uuid, number) != number:
             raise DatabaseError(f"{source} has another history: its project {uuid} has a number that is another's.")
-
-
-# --- the database that is there ---------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _held(path: str, without_old: bool) -> Iterator[_Kept | None]:
-    """What stays of the database that is there; its -wal is folded in, and nobody else has it until the end.
-
-    None: there is none, or it cannot be read, if that is allowed. A program that had it open would, when it ends,
-    delete the -wal of whichever database has the name then.
-    """
-    if not os.path.exists(path) or not os.path.getsize(path):
-        yield None
-        return
-    old = os.stat(path)
-    try:
-        connection, kept = _taken(path)
-    except sqlite3.DatabaseError as error:
-        _must_be_unreadable(path, error, without_old)
-        yield None
-        return
-    with closing(connection):
-        try:
-            yield kept
-        finally:
-            connection.execute("ROLLBACK")
-            if os.path.samestat(old, os.stat(path)):  # else it would make a -wal beside the new one
-                connection.execute("PRAGMA journal_mode = wal")
-
-
-def _taken(path: str) -> tuple[sqlite3.Connection, _Kept | None]:
-    """A connection that has the file alone, and what it keeps. Raises sqlite3.DatabaseError."""
-    migrate.missing(path, path)
-    connection = connect(path)
-    try:
-        connection.execute("PRAGMA journal_mode = delete")
-        connection.execute("BEGIN EXCLUSIVE")
-        return connection, _read(connection)
-    except BaseException:
-        connection.close()
-        raise
-
-
-def _must_be_unreadable(path: str, error: sqlite3.DatabaseError, without_old: bool) -> None:
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in _BUSY:
-        raise DatabaseError(f"{path} is open in another program; close it first.") from error
-    if code not in _UNREADABLE:
-        raise error
-    if not without_old:
-        raise DatabaseError(
-            f"{path} cannot be read ({error}), so its projects, keys and settings cannot be kept;"
-            " with --without-erasures those of the backup are taken."
-        ) from error
-
-
-def _read(connection: sqlite3.Connection) -> _Kept | None:
-    found = [row[0] for row in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-    names = {name for name in found if not name.startswith("sqlite_")} - GO_BACK - _ITS_OWN - set(ENDS)
-    if "projects" not in names:  # whoever made it died before it had tables
-        return None
-    tables = {name: _rows(connection, name) for name in sorted(names)}
-    has_sequences = connection.execute("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'").fetchone()
-    sequences = dict(connection.execute("SELECT name, seq FROM sqlite_sequence")) if has_sequences else {}
-    return _Kept(tables, sequences)
-
-
-def _rows(connection: sqlite3.Connection, table: str) -> Table:
-    found = connection.execute(f"SELECT * FROM {table}")
-    return [column[0] for column in found.description], found.fetchall()
-
-
-def _carry_over(connection: sqlite3.Connection, kept: _Kept, projects: dict[int, str]) -> bool:
-    """Put what stays into the copy; whether a project that is no more took events along."""
-    gone = [(number,) for number in projects if number not in kept.projects]
-    connection.execute("BEGIN")
-    for table in sorted(GO_BACK) if gone else ():
-        if "project_id" in _columns(connection, table):
-            connection.executemany(f"DELETE FROM {table} WHERE project_id = ?", gone)
-    for table, (columns, rows) in kept.tables.items():
-        known = [column for column in columns if column in _columns(connection, table)]
-        if known:
-            places = [columns.index(column) for column in known]
-            connection.execute(f"DELETE FROM {table}")
-            connection.executemany(
-                f"INSERT INTO {table} ({', '.join(known)}) VALUES ({', '.join('?' * len(known))})",
-                ([row[at] for at in places] for row in rows),
-            )
-    for table, number in kept.sequences.items():  # what was given out since the backup is not given out again
-        raised = "UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = ?"
-        if not connection.execute(raised, (number, table)).rowcount:
-            connection.execute("INSERT INTO sqlite_sequence (seq, name) VALUES (?, ?)", (number, table))
-    connection.execute("UPDATE identity SET words = randomblob(16)")
-    keep_marks(connection)
-    orphans = connection.execute("PRAGMA foreign_key_check").fetchone()
-    if orphans:
-        raise DatabaseError(f"What stays and what goes back do not fit: {orphans[0]} points to no row of {orphans[2]}.")
-    connection.execute("COMMIT")
-    return bool(gone)
-
-
-def _columns(connection: sqlite3.Connection, table: str) -> set[str]:
-    return {row[0] for row in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
 
 
 def _set_aside(path: str) -> str | None:
