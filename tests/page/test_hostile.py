@@ -1,7 +1,9 @@
 """Whatever anybody sends appears as text, in every room (contract 12)."""
 
 import re
+from html import unescape
 from html.parser import HTMLParser
+from urllib.parse import quote
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -24,7 +26,8 @@ OURS = {  # every element and attribute that a page of ours has
     "html", "head", "meta", "title", "link", "script", "body", "a", "header", "details", "summary", "ul", "ol", "li",
     "span", "nav", "time", "main", "h1", "h2", "h3", "p", "form", "input", "label", "button", "div", "dl", "dt", "dd",
     "b", "section", "figure", "figcaption", "svg", "path", "rect", "i", "table", "thead", "tbody", "tr", "th", "td",
-    "bdi", "code", "pre", "footer", "datalist", "option", "fieldset", "legend", "noscript", "strong", "br",
+    "bdi", "code", "pre", "footer", "datalist", "option", "fieldset", "legend", "noscript", "strong", "br", "select",
+    "textarea", "progress",
 }  # fmt: skip
 
 
@@ -98,3 +101,52 @@ def test_any_text_is_text_in_every_room(client, here, send, text):
     looked_at(client, first[1])
     for link in re.findall(r'href="([^"]+/one\?[^"]+)"', client.get(f"{here}/live").text)[:2]:
         looked_at(client, link.replace("&amp;", "&"))
+
+
+def is_text(answer) -> None:
+    """Whatever it answers, nothing of it is markup, a script or an address of somebody else's."""
+    assert answer.status_code < 500
+    if answer.mimetype == "text/html":
+        page = Reader(answer.text)
+        assert page.tags <= OURS and page.handlers == set() and page.scripts <= 1
+        assert all(each.startswith(("/ui/", "#")) for each in page.addresses), page.addresses
+    else:
+        assert answer.mimetype == "application/json" and answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+@settings(max_examples=6, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(text=st.sampled_from(CRAFTED) | st.text(min_size=1, max_size=60))
+def test_any_text_is_text_where_something_is_changed(client, here, send, text):
+    send(text)
+    clean = text.encode("utf-8", "replace").decode()
+    name = quote(clean, safe="")
+    row = b'{"event_type":"a","user_id":"u","event_time":"2026-11-20 10:00:00"}'
+    file = {"Content-Disposition": f"attachment; filename*=UTF-8''{name}"}
+    sources = {"source": "amplitude", "app_package": clean}, {"source": clean}, {"source": "generic", "mapping": clean}
+    for asked in sources:
+        is_text(client.post(f"{here}/import/file", query_string=asked, data=row, headers=file))
+        is_text(client.post(f"{here}/import/file", query_string=asked | {"dry_run": "1", "time_zone": clean}, data=row))
+    is_text(client.post(f"{here}/import/guess", data=clean.encode()))
+    for room in ("import", f"import/{name}/undo", f"settings/keys/{name}/revoke", f"settings/keep?days={name}"):
+        is_text(client.get(f"{here}/{room}"))
+    is_text(client.post(f"{here}/settings/keep/done", data={"days": clean, "typed": clean}))
+    is_text(client.post(f"{here}/settings/keys", data={"kind": clean}))
+    is_text(client.get(f"{here}/people/erase", query_string={"external_id": clean}))
+    done = client.post(f"{here}/people/erase/done", data={"external_id": clean, "typed": clean})
+    is_text(done)
+    for room in (done.headers.get("Location", here), f"{here}/people/erased?receipt={name}", f"{here}/settings"):
+        is_text(client.get(room))
+
+
+def test_texts_of_100_kb_are_shown_and_cut(client, here, app, tenant):
+    text = "<script>\u202e" + "x" * 100_000
+    event = {"app_user_id": "8f6f2b34-1111-4222-8333-123456789012", "event_name": text, "properties": {text: text}}
+    posted = client.post(f"/admin/projects/{tenant.project_id}/events", json=event, headers=tenant.bearer)
+    assert posted.status_code == 200
+    for room in ("", "/live", "/names", "/people", f"/people/erase?external_id={text}", f"/names?query={text}"):
+        looked_at(client, here + room)
+    for link in re.findall(r'href="([^"]+/(?:one\?|events/)[^"]+)"', client.get(f"{here}/live").text):
+        page = client.get(unescape(link))
+        assert page.status_code == 200 and Reader(page.text).tags <= OURS
+    assert client.post(f"{here}/people/erase/done", data={"external_id": text, "typed": text}).status_code == 413
+    is_text(client.post(f"{here}/import/file?source=amplitude", data=text.encode()))
