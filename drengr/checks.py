@@ -175,10 +175,13 @@ def _erasures(store: Store) -> Finding:
 
 
 def _filesystem(store: Store) -> Finding:
-    kind = store.condition().network_share
-    if kind:
-        return Finding("filesystem", "warn", f"The database lies on {kind}, a network share.",
+    condition = store.condition()
+    if condition.network_share:
+        return Finding("filesystem", "warn", f"The database lies on {condition.network_share}, a network share.",
                        "SQLite's locks do not work there: move it to a disk of this machine.")  # fmt: skip
+    if condition.alone_on_a_mount:
+        return Finding("filesystem", "warn", "The database is mounted as a single file: its -wal lies elsewhere, and is"
+                       " lost with the container.", "Mount its folder instead.")  # fmt: skip
     return Finding("filesystem", "ok", "The database lies on a disk of this machine.")
 
 

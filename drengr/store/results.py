@@ -252,5 +252,6 @@ class Condition(NamedTuple):
     disk_free_bytes: int | None  # None: its disk is another machine's
     last_backup_at: int  # epoch ms; 0: never
     network_share: str | None  # the type of the network file system it lies on
+    alone_on_a_mount: bool  # the file itself is mounted, without those beside it
     open_to_others: list[str]  # files that other users of the machine can read
     not_writable: list[str]  # files that the owner of the folder cannot write

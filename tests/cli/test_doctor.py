@@ -187,6 +187,12 @@ def test_a_network_share_is_a_warning(ask, monkeypatch):
     assert ask()[1]["filesystem"]["status"] == "warn"
 
 
+def test_a_file_that_is_mounted_alone_is_a_warning(ask, monkeypatch):
+    monkeypatch.setattr("drengr.store.sqlite.place.lies_alone_on_a_mount", lambda _: True)
+    found = ask()[1]["filesystem"]
+    assert (found["status"], found["advice"]) == ("warn", "Mount its folder instead.")
+
+
 def test_a_database_that_is_not_there_is_a_failure(tmp_path):
     result = CliRunner(env={"DRENGR_DATABASE": str(tmp_path / "none.db")}).invoke(main, ["doctor", "--json"])
     assert result.exit_code == 2

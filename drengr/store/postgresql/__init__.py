@@ -224,7 +224,7 @@ class PostgresqlStore(PeopleVerbs, RemovalVerbs):
     @verb
     def condition(self) -> Condition:
         size = self.database.read(_SIZE, seconds=READ_S)[0][0]
-        return Condition({"db": size}, None, 0, None, [], [])
+        return Condition({"db": size}, None, 0, None, False, [], [])
 
     def quick_check(self, seconds: float) -> list[str] | None:
         return []  # PostgreSQL checks its pages itself, with initdb --data-checksums

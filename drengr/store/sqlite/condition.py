@@ -7,7 +7,7 @@ from contextlib import suppress
 
 from drengr.store.errors import TooLong
 from drengr.store.results import Condition
-from drengr.store.sqlite import backup
+from drengr.store.sqlite import backup, place
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.deadlines import deadline
 
@@ -21,6 +21,7 @@ def condition(database: Database) -> Condition:
         disk_free_bytes=shutil.disk_usage(os.path.dirname(database.path)).free,
         last_backup_at=backup.last_at(database),
         network_share=network_share(database.path),
+        alone_on_a_mount=place.lies_alone_on_a_mount(database.path),
         open_to_others=[name for name, found in _files(database.path) if found.st_mode & 0o077],
         not_writable=[name for name, found in _files(database.path) if not _writable(database.path, found)],
     )
