@@ -93,7 +93,8 @@ def _end_project(connection: Statements, project_id: int) -> bool:
         return False  # stored a moment ago, by a request that was under way when its key was revoked
     others = "SELECT id FROM removals WHERE project_id = ?"
     connection.execute(f"DELETE FROM erasing WHERE removal_id IN ({others})", (project_id,))
-    connection.execute("DELETE FROM removals WHERE project_id = ?", (project_id,))
+    for table in ("ledger_days", "problems", "removals"):  # of refusals that were counted after the rest went
+        connection.execute(f"DELETE FROM {table} WHERE project_id = ?", (project_id,))
     connection.execute("DELETE FROM projects WHERE id = ?", (project_id,))
     return True
 

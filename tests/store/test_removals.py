@@ -5,7 +5,7 @@ import time
 import pytest
 
 from drengr.admin.deletions import DeletionQuery
-from drengr.store import Added
+from drengr.store import Added, Problem
 from drengr.store.floors import LONGEST_PAUSE_MS
 from drengr.store.removals import Keeping
 from drengr.store.sqlite.erasing import SqliteParts
@@ -141,3 +141,16 @@ def test_the_file_gets_smaller(store, project, database_path):
     store.keep(project, 10)
     work_off(store)
     assert database_path.stat().st_size < before / 4
+
+
+def test_refusals_counted_while_a_project_goes_leave_nothing_of_it(store, project, tenant, monkeypatch):
+    def drop_and_note(project_id):
+        drop(project_id)
+        store.note({(project, 20_000, "acceptor"): {"refused_bad_key": 7}}, [refusal])
+
+    refusal = Problem(project, "acceptor", "bad_key", "", "curl", "8.5.0", "", 7, 1000, 1000)
+    drop = store.remover._parts.drop
+    monkeypatch.setattr(store.remover._parts, "drop", drop_and_note)
+    store.delete_project(tenant.project)
+    work_off(store)
+    assert (store.projects(), store.ledger(None, 0, 30_000), store.problems(None)) == ([], [], [])
