@@ -32,3 +32,16 @@ def migrate(dry_run: bool) -> None:
     else:
         stores.upgrade(config["DRENGR_DATABASE"], lambda text: say(shown(text)))
         answer("Done.")
+
+
+@group.command()
+def compact() -> None:
+    """Make the file anew: nothing is left in it of what was deleted.
+
+    Stop the service first. After an erasure a file over 64 MB may have a few copies of ids in unused parts of its pages
+    until then. Needs room for a second file. May be killed at any moment: the name leads to the old file or the new.
+    """
+    config = read_config()
+    must_be_there(config)
+    made = stores.compact(config["DRENGR_DATABASE"], lambda text: say(shown(text), err=True))
+    answer(f"{shown(made.path)}: {made.bytes_before:,} bytes before, {made.bytes:,} now, {made.seconds:.1f} s.")

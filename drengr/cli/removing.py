@@ -96,6 +96,12 @@ def erase(person_id: str, device: bool, project: str | None, dry_run: bool, yes:
         answer(f"Erased {receipt.events:,} events; receipt {receipt.id}.")
         for path in store.copies():
             say(f"This copy may still hold them: {shown(path)}", err=True)
+        if receipt.events and store.leaves_traces():
+            say(
+                "In unused parts of so large a file a few copies of ids may be left until `drengr db compact`, which"
+                " wants the service stopped.",
+                err=True,
+            )
 
 
 def _tell_plan(planned: Erasure, who: Who) -> None:

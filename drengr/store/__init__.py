@@ -13,7 +13,7 @@ from drengr.events.event import Event
 from drengr.store.errors import Busy, DatabaseError, NoRoom, StoreError, TooLong, UnknownProject, Unreachable
 from drengr.store.following import Place, place_of, place_text
 from drengr.store.imports import ImportRun, ImportStore, PastImport
-from drengr.store.opening import back_up, exists, open_store, planned_upgrade, restore, upgrade
+from drengr.store.opening import back_up, compact, exists, open_store, planned_upgrade, restore, upgrade
 from drengr.store.people import PeopleStore
 from drengr.store.removals import Keeping, RemovalStore, UnderWay
 from drengr.store.results import (
@@ -24,6 +24,7 @@ from drengr.store.results import (
     Added,
     Arrivals,
     Backup,
+    Compacted,
     Condition,
     Counted,
     HourIds,
@@ -45,11 +46,11 @@ from drengr.store.results import (
 from drengr.store.tombstones import TombstoneStore
 
 __all__ = [
-    "NO_PROJECT", "Access", "Account", "Added", "Arrivals", "Backup", "Busy", "Condition", "Counted", "DatabaseError",
-    "HourIds", "ImportRun", "Keeping", "Key", "LedgerDay", "NewProject", "NoRoom", "PastImport", "Place", "Problem",
-    "Progress", "Project", "Restored", "Session", "Slice", "Store", "StoreError", "TooLong", "UnderWay",
-    "UnknownProject", "Unreachable", "Upgrade", "Wrong", "WrongAccount", "WrongPeople", "WrongTotal", "back_up",
-    "exists", "open_store", "place_of", "place_text", "planned_upgrade", "restore", "upgrade",
+    "NO_PROJECT", "Access", "Account", "Added", "Arrivals", "Backup", "Busy", "Compacted", "Condition", "Counted",
+    "DatabaseError", "HourIds", "ImportRun", "Keeping", "Key", "LedgerDay", "NewProject", "NoRoom", "PastImport",
+    "Place", "Problem", "Progress", "Project", "Restored", "Session", "Slice", "Store", "StoreError", "TooLong",
+    "UnderWay", "UnknownProject", "Unreachable", "Upgrade", "Wrong", "WrongAccount", "WrongPeople", "WrongTotal",
+    "back_up", "compact", "exists", "open_store", "place_of", "place_text", "planned_upgrade", "restore", "upgrade",
 ]  # fmt: skip
 
 

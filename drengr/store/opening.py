@@ -5,7 +5,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from drengr.store.errors import DatabaseError, StoreError, Unreachable
-from drengr.store.results import Access, Backup, Restored, Upgrade
+from drengr.store.results import Access, Backup, Compacted, Restored, Upgrade
 
 if TYPE_CHECKING:
     from drengr.store import Store
@@ -90,6 +90,18 @@ def restore(location: str, source: str, say: Callable[[str], object], *, without
     from drengr.store.sqlite import restore as put_back
 
     return put_back(location, source, say, without_old)
+
+
+def compact(location: str, say: Callable[[str], object]) -> Compacted:
+    """Make the database anew, which nobody may use meanwhile: nothing is left in it of what was deleted.
+
+    Raises  StoreError; then the database is as it was
+    """
+    if _is_url(location):
+        raise DatabaseError("`drengr db compact` makes an SQLite file anew; in PostgreSQL VACUUM FULL does that.")
+    from drengr.store.sqlite import compact as make_anew
+
+    return make_anew(location, say)
 
 
 def exists(location: str) -> bool:

@@ -98,6 +98,9 @@ class RemovalStore(Protocol):
     def copies(self) -> list[str]:
         """Where copies lie that Drengr itself made, and that may still hold what was removed."""
 
+    def leaves_traces(self) -> bool:
+        """Whether an erasure leaves a few copies of ids in unused parts of the file until `drengr db compact`."""
+
 
 def keeping(database: Reader, project_id: int) -> Keeping:
     """See RemovalStore."""

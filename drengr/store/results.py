@@ -234,6 +234,15 @@ class Backup(NamedTuple):
     removed: list[str]  # older backups
 
 
+class Compacted(NamedTuple):
+    """A database file that was made anew."""
+
+    path: str
+    bytes_before: int
+    bytes: int
+    seconds: float
+
+
 class Restored(NamedTuple):
     """What lies in the database's place now."""
 

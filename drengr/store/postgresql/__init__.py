@@ -181,6 +181,9 @@ class PostgresqlStore(PeopleVerbs, RemovalVerbs):
     def copies(self) -> list[str]:
         return []
 
+    def leaves_traces(self) -> bool:
+        return False  # what VACUUM leaves is the operator's
+
     @verb
     def prove_writable(self) -> None:
         def beat(connection: Connection) -> None:

@@ -22,6 +22,7 @@ from drengr.store.results import (
     Added,
     Arrivals,
     Backup,
+    Compacted,
     Condition,
     Counted,
     HourIds,
@@ -42,6 +43,7 @@ from drengr.store.sql import Statements
 from drengr.store.sqlite import (
     backup,
     checked,
+    compacting,
     condition,
     count,
     erasing,
@@ -165,6 +167,9 @@ class SqliteStore(PeopleVerbs, RemovalVerbs):
     def copies(self) -> list[str]:
         return erasing.copies(self.database)
 
+    def leaves_traces(self) -> bool:
+        return not erasing.is_soon_made_anew(self.database.path)
+
     @verb
     def prove_writable(self) -> None:
         heartbeat.prove_writable(self.database, self.commits)
@@ -255,3 +260,8 @@ def back_up(path: str, target: str, keep: int | None) -> Backup:
 def restore(path: str, source: str, say: Callable[[str], object], without_old: bool) -> Restored:
     """See drengr.store.restore."""
     return restoring.restore(place.resolved(path, may_be_damaged=True), source, say, without_old)
+
+
+def compact(path: str, say: Callable[[str], object]) -> Compacted:
+    """See drengr.store.compact."""
+    return compacting.compact(place.resolved(path), say)

@@ -101,6 +101,11 @@ def copies(database: Database) -> list[str]:
     return [path for path in aside + last if not path.endswith("-lock") and os.path.exists(path)]
 
 
+def is_soon_made_anew(path: str) -> bool:
+    """Whether the file is so small that an erasure makes it anew, beside whoever uses it."""
+    return os.path.getsize(path) <= _SOON_MADE_ANEW_BYTES
+
+
 class SqliteParts:
     """What removals need of the file; see drengr.store.removing.Parts."""
 
@@ -136,7 +141,7 @@ class SqliteParts:
             if not self._commits.run(_shrink, _PAGES_AT_ONCE):
                 break
         with closing(connect(self._database.path)) as connection:
-            if anew and os.path.getsize(self._database.path) <= _SOON_MADE_ANEW_BYTES:
+            if anew and is_soon_made_anew(self._database.path):
                 connection.execute("VACUUM")
             connection.execute(f"PRAGMA busy_timeout = {_CHECKPOINT_WAITS_MS}")
             is_busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()

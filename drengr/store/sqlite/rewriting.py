@@ -54,7 +54,7 @@ def rewrite(path: str, fill: Rewrite, note: Callable[[str], object], say: Say) -
         finally:
             _sort_in(connection, "")
     note(part)
-    _replace(path, part)
+    replace(path, part)
 
 
 def _begin(path: str, part: str) -> None:
@@ -78,7 +78,7 @@ def fold_log(path: str) -> None:
         raise DatabaseError(f"{path} is open in another program; close it first.")
 
 
-def _replace(path: str, part: str) -> None:
+def replace(path: str, part: str) -> None:
     """Give the new file the name, the mode and the owner of the old one."""
     with closing(connect(part)) as connection:
         connection.execute("PRAGMA user_version = 0")
