@@ -22,7 +22,7 @@ LONGEST_PAUSE_MS = 31 * DAY_MS  # between two looks at the clock; past that it i
 _HASH_BYTES = 16
 _LOWEST = -(2**62)
 
-_FLOOR = "SELECT keep_days, checked_at, is_stopped, looked_up_before, has_admin_ids FROM floors WHERE project_id = ?"
+FLOOR = "SELECT keep_days, checked_at, is_stopped, looked_up_before, has_admin_ids FROM floors WHERE project_id = ?"
 _ERASED_AT = "SELECT erased_at FROM tombstones WHERE project_id = ? AND person = ?"
 _IS_REMOVED = "SELECT 1 FROM removed_ids WHERE project_id = ? AND event = ?"
 KEY = "SELECT key FROM hash_key"
@@ -83,14 +83,15 @@ NOTHING_REFUSED = Refused({}, None)
 class Floors:
     """What projects take no more, as one transaction sees it."""
 
-    def __init__(self, connection: Statements) -> None:
+    def __init__(self, connection: Statements, rows: Mapping[int, Sequence[Any]] | None = None) -> None:
+        """rows: of projects that were asked for already, by `FLOOR`."""
         self._connection = connection
-        self._rows: dict[int, Any] = {}
+        self._rows = dict(rows or {})
 
     def refused(self, project_id: int, events: Sequence[Event], now_ms: int) -> Refused:
         """Which of the events are not taken."""
         if project_id not in self._rows:
-            self._rows[project_id] = self._connection.execute(_FLOOR, (project_id,)).fetchall()
+            self._rows[project_id] = self._connection.execute(FLOOR, (project_id,)).fetchall()
         if not self._rows[project_id]:
             return NOTHING_REFUSED
         keep_days, checked_at, is_stopped, looked_up_before, has_admin_ids = self._rows[project_id][0]

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from queue import Empty, LifoQueue
 from secrets import randbelow
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
@@ -24,10 +24,18 @@ _ROWS_AT_ONCE = 10_000  # of a stream
 _CONNECT_S = 3  # unless the URL says something else
 
 
+class Statement(NamedTuple):
+    """SQL with ? for a parameter, and the parameters."""
+
+    sql: str
+    values: Sequence[object] = ()
+
+
 class Connection:
     """One connection in autocommit; statements have ? for a parameter, as the other store's do.
 
-    slot  which row of a total it adds to, so that connections seldom wait for each other
+    slot         which row of a total it adds to, so that connections seldom wait for each other
+    transaction  the number by which PostgreSQL knows the last one that was to write
     """
 
     def __init__(self, url: str) -> None:
@@ -40,10 +48,21 @@ class Connection:
             fallback_application_name="drengr", **more,
         )  # fmt: skip
         self.slot = randbelow(SLOTS)
+        self.transaction = ""
 
     def execute(self, sql: str, parameters: Sequence[object] = ()) -> psycopg.Cursor[tuple[Any, ...]]:
         """The cursor after one statement; without parameters also after several."""
         return self.raw.execute(_with_placeholders(sql).encode(), parameters or None)
+
+    def together(self, statements: Sequence[Statement]) -> list[list[tuple[Any, ...]]]:
+        """The rows of each statement; all go in one message, to and fro once, the parameters written into them."""
+        cursor = psycopg.ClientCursor(self.raw)
+        words = [cursor.mogrify(_with_placeholders(sql).encode(), values or None) for sql, values in statements]
+        cursor.execute("; ".join(words).encode())
+        answers = [cursor.fetchall() if cursor.description else []]
+        while cursor.nextset():
+            answers.append(cursor.fetchall() if cursor.description else [])
+        return answers
 
     def executemany(self, sql: str, rows: Sequence[Sequence[object]]) -> None:
         """The statement with each row, sent together."""

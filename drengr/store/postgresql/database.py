@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import Any, TypeVar
 
@@ -11,7 +11,7 @@ import psycopg
 from psycopg import errors
 
 from drengr.store.errors import StoreError, TooLong, Unreachable
-from drengr.store.postgresql.connections import Connection, Connections
+from drengr.store.postgresql.connections import Connection, Connections, Statement
 
 # A request waits half a second for its place (see api/gate.py), looks up its key, and then writes or reads: below 5 s
 # in all, on the service's own clock.
@@ -32,6 +32,7 @@ _IS_THERE = "SELECT count(*) FROM semantic_events WHERE project_id = ? AND dedup
 
 R = TypeVar("R")
 EventRow = tuple[int, bytes, int]  # its project_id, dedup_key, id
+Answers = list[list[tuple[Any, ...]]]  # the rows of each statement
 
 
 class LostCommit(Exception):
@@ -74,13 +75,13 @@ class Database:
     def snapshot(self, seconds: float = READ_S, *, slow: bool = False) -> Iterator[Connection]:
         """A connection that sees one state of the database; it has its own limit on each statement."""
         seconds = self._left(seconds)
-        with self._begun(_look(seconds), time.monotonic() + seconds, slow=slow) as connection:
+        with self._begun(lambda: _look(seconds), time.monotonic() + seconds, slow=slow) as (connection, _):
             yield connection
             connection.execute("ROLLBACK")
 
     def see_anew(self, connection: Connection, seconds: float = READ_S) -> None:
         """Let a snapshot's connection see the state of the database that is committed now."""
-        connection.execute(f"ROLLBACK; {_look(self._left(seconds))}")
+        connection.together((Statement("ROLLBACK"), *_look(self._left(seconds))))
 
     @contextmanager
     def limited(self, seconds: float) -> Iterator[None]:
@@ -108,16 +109,24 @@ class Database:
         return min(seconds, left)
 
     @contextmanager
-    def writing(self, deadline: float, *, slow: bool = False) -> Iterator[Connection]:
-        """A connection in a transaction; `commit` ends it, else all is taken back."""
-        left_ms = _ms(max(deadline - time.monotonic(), 0.1))
+    def writing(
+        self, deadline: float, *, slow: bool = False, first: Callable[[], Sequence[Statement]] = tuple
+    ) -> Iterator[tuple[Connection, Answers]]:
+        """(a connection in a transaction, which `commit` ends, else all is taken back; what `first` answered).
+
+        first  what the transaction begins with, in one message with its BEGIN; called once there is a connection
+        """
         # idle_in_transaction: a process that is stopped must not hold a transaction for longer than followers look back
         begin = (
-            f"BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = {self._synchronous};"
-            f" SET LOCAL statement_timeout = {left_ms}; SET LOCAL idle_in_transaction_session_timeout = '5s'"
+            Statement("BEGIN ISOLATION LEVEL READ COMMITTED"),
+            Statement(f"SET LOCAL synchronous_commit = {self._synchronous}"),
+            Statement(f"SET LOCAL statement_timeout = {_ms(max(deadline - time.monotonic(), 0.1))}"),
+            Statement("SET LOCAL idle_in_transaction_session_timeout = '5s'"),
+            Statement("SELECT pg_current_xact_id()::text"),
         )
-        with self._begun(begin, deadline, slow=slow) as connection:
-            yield connection
+        with self._begun(lambda: (*begin, *first()), deadline, slow=slow) as (connection, answers):
+            connection.transaction = answers[len(begin) - 1][0][0]
+            yield connection, answers[len(begin) :]
 
     def run(self, work: Callable[[Connection], R], seconds: float = WRITE_S) -> R:
         """What `work(connection)` returned, once its transaction is committed; see `again`."""
@@ -125,9 +134,9 @@ class Database:
 
         def once() -> R:
             try:
-                with self.writing(deadline, slow=seconds > WRITE_S) as connection:
+                with self.writing(deadline, slow=seconds > WRITE_S) as (connection, _):
                     result = work(connection)
-                    commit(connection, transaction_of(connection))
+                    commit(connection)
             except LostCommit as lost:
                 self.find_out(lost, deadline + ASK_AGAIN_S)
             return result
@@ -160,32 +169,44 @@ class Database:
             return connection.execute(sql, parameters).fetchall()
 
     @contextmanager
-    def _begun(self, begin: str, deadline: float, *, slow: bool = False) -> Iterator[Connection]:
-        """A connection after this BEGIN; the block's error rolls back."""
+    def _begun(
+        self, begin: Callable[[], Sequence[Statement]], deadline: float, *, slow: bool = False
+    ) -> Iterator[tuple[Connection, Answers]]:
+        """(a connection after this beginning of a transaction, what it answered); the block's error rolls back."""
         with ExitStack() as stack:
-            connection = stack.enter_context(self.connections.lent(deadline, slow=slow))
+
+            def lent() -> Connection:
+                connection = stack.enter_context(self.connections.lent(deadline, slow=slow))
+                stack.callback(_take_back, connection)
+                return connection
+
+            connection, statements = lent(), begin()
             try:
-                connection.execute(begin)
+                answers = connection.together(statements)
             except psycopg.OperationalError:
                 if not connection.raw.closed:
                     raise
                 stack.close()  # the server was restarted since: a new connection may do
-                connection = stack.enter_context(self.connections.lent(deadline, slow=slow))
-                connection.execute(begin)
-            try:
-                yield connection
-            finally:
-                if not connection.is_idle and not connection.raw.closed:
-                    with suppress(psycopg.Error):
-                        connection.execute("ROLLBACK")
+                connection = lent()
+                answers = connection.together(statements)
+            yield connection, answers
 
 
-def _look(seconds: float) -> str:
+def _look(seconds: float) -> tuple[Statement, ...]:
     """The beginning of a transaction that reads."""
     return (
-        f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL statement_timeout = {_ms(seconds)};"
-        f" SET LOCAL jit = off; SET LOCAL work_mem = '{_WORK_MEM}'"
+        Statement("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
+        Statement(f"SET LOCAL statement_timeout = {_ms(seconds)}"),
+        Statement("SET LOCAL jit = off"),
+        Statement(f"SET LOCAL work_mem = '{_WORK_MEM}'"),
     )
+
+
+def _take_back(connection: Connection) -> None:
+    """End what was begun and is not committed."""
+    if not connection.is_idle and not connection.raw.closed:
+        with suppress(psycopg.Error):
+            connection.execute("ROLLBACK")
 
 
 def again(write: Callable[[], R], deadline: float) -> R:
@@ -203,35 +224,20 @@ def again(write: Callable[[], R], deadline: float) -> R:
     raise AssertionError  # the last trial returned or raised
 
 
-# Last words of a transaction. The statement's limit is lifted for the COMMIT: one that waits for a standby would give
-# up that wait and say COMMIT all the same.
-BEFORE_COMMIT = "SET LOCAL statement_timeout = 0; SELECT pg_current_xact_id()::text"
+def commit(connection: Connection, row: EventRow | None = None, last: Iterable[Statement] = ()) -> None:
+    """Commit, with these last statements, in one message.
 
-
-def transaction_of(connection: Connection) -> str:
-    """The number by which PostgreSQL knows this transaction later."""
-    return number_in(connection.execute(BEFORE_COMMIT))
-
-
-def number_in(results: psycopg.Cursor[tuple[Any, ...]]) -> str:
-    """The number that BEFORE_COMMIT found, among other statements sent with it."""
-    while results.description is None:
-        if not results.nextset():
-            raise StoreError("PostgreSQL does not say which transaction this is.")
-    return str(results.fetchall()[0][0])
-
-
-def commit(connection: Connection, transaction: str, row: EventRow | None = None) -> None:
-    """Commit. Raises LostCommit, which knows an event that was inserted, when nobody says whether it was done."""
+    row     an event that was inserted, if one was
+    Raises  LostCommit when nobody says whether it was done
+    """
+    # The statement's limit is lifted: a COMMIT that waits for a standby would give up that wait and say COMMIT all the
+    # same.
+    statements = (*last, Statement("SET LOCAL statement_timeout = 0"), Statement("COMMIT"))
     try:
-        done = connection.execute("COMMIT")
+        connection.together(statements)
     except psycopg.Error as error:
         if connection.raw.closed:
-            raise LostCommit(transaction, row) from error
+            raise LostCommit(connection.transaction, row) from error
         raise
-    if done.statusmessage != "COMMIT":
-        raise StoreError("PostgreSQL took the transaction back; nothing was stored.")
-
-
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)

@@ -8,7 +8,7 @@ from psycopg import errors
 from drengr.store.clock import now_ms
 from drengr.store.errors import DatabaseError
 from drengr.store.postgresql.connections import Connection
-from drengr.store.postgresql.database import LONG_WRITE_S, Database, commit, transaction_of
+from drengr.store.postgresql.database import LONG_WRITE_S, Database, commit
 from drengr.store.results import Access
 
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -64,10 +64,10 @@ def make_ready(database: Database, access: Access) -> None:
     if access in ("read", "inspect"):
         raise DatabaseError("The PostgreSQL database has no tables of Drengr's yet; start the service first.")
     try:
-        with database.writing(time.monotonic() + LONG_WRITE_S) as connection:
+        with database.writing(time.monotonic() + LONG_WRITE_S) as (connection, _):
             connection.execute("SELECT pg_advisory_xact_lock(?)", (_ONE_AT_A_TIME,))
             _make_or_migrate(connection)  # looked at anew: another may have done it meanwhile
-            commit(connection, transaction_of(connection))
+            commit(connection)
     except errors.InsufficientPrivilege:
         raise DatabaseError(_MAY_NOT.format(schema=schema)) from None
     except errors.ReadOnlySqlTransaction:

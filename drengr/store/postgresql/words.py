@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from drengr.store.postgresql import arrays
-from drengr.store.postgresql.connections import Connection
+from drengr.store.postgresql.connections import Connection, Statement
 
 Word = tuple[Any, ...]  # of a name (project_id, name), of an origin (source, app_package)
 Codes = dict[Word, int]
@@ -30,21 +30,27 @@ ON CONFLICT (source, coalesce(app_package, ''), (app_package IS NULL)) DO NOTHIN
 """
 
 
-def codes(connection: Connection, words: Iterable[Word]) -> Codes:
-    """The number of each word. New ones are made in one order, so that writers wait in no circle."""
-    wanted = set(words)
-    found = _found(connection, wanted)
-    if missing := wanted - found.keys():
+def question(words: Iterable[Word]) -> Statement:
+    """What finds those of these words that are known."""
+    names, origins = _columns(set(words))
+    return Statement(_FIND, (*names, *origins))
+
+
+def codes(connection: Connection, words: Iterable[Word], found: Iterable[tuple[Any, ...]]) -> Codes:
+    """The number of each word. New ones are made in one order, so that writers wait in no circle.
+
+    found  what the question answered
+    """
+    known = _known(found)
+    if missing := set(words) - known.keys():
         names, origins = _columns(missing)
         connection.execute(_MAKE_NAMES, names)
         connection.execute(_MAKE_ORIGINS, origins)
-        found |= _found(connection, missing)  # by another statement, which sees what others made meanwhile
-    return found
+        known |= _known(connection.execute(*question(missing)))  # which sees what others made meanwhile
+    return known
 
 
-def _found(connection: Connection, words: set[Word]) -> Codes:
-    names, origins = _columns(words)
-    rows = connection.execute(_FIND, (*names, *origins)).fetchall()
+def _known(rows: Iterable[tuple[Any, ...]]) -> Codes:
     return {(project_id if source is None else source, text): number for source, project_id, text, number in rows}
 
 

@@ -1,13 +1,14 @@
 """Put events away: one statement a group, which keeps the totals too (contract 13: writing).
 
 The locks of all transactions are taken in one order, or they would wait for each other in a circle: new names, new
-origins, new persons, new identities, events, hours, days, ledger, usage; each of them in the order of its keys.
+origins, new persons, new identities, events, hours, days, what an import notes, ledger, usage; each of them in the
+order of its keys.
 """
 
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -19,24 +20,22 @@ from drengr.store import floors
 from drengr.store.clock import now_ms
 from drengr.store.entries import Entries
 from drengr.store.postgresql import arrays, ledger, words
-from drengr.store.postgresql.connections import Connection
+from drengr.store.postgresql.connections import Connection, Statement
 from drengr.store.postgresql.database import (
     ASK_AGAIN_S,
-    BEFORE_COMMIT,
     LONG_WRITE_S,
     WRITE_S,
+    Answers,
     Database,
     EventRow,
     LostCommit,
     again,
     commit,
-    number_in,
-    transaction_of,
 )
 from drengr.store.postgresql.followers import MARK
 from drengr.store.postgresql.group_commit import GroupCommit, Ticket
 from drengr.store.postgresql.packing import dedup_key
-from drengr.store.postgresql.people.identities import Identities, Pair
+from drengr.store.postgresql.people import identities
 from drengr.store.postgresql.totals import COUNTED
 from drengr.store.results import Account, Added
 
@@ -67,6 +66,7 @@ _ADD_TO_USAGE = """
 INSERT INTO live_usage (project_id, day, slot, events) VALUES {rows}
 ON CONFLICT (project_id, day, slot) DO UPDATE SET events = live_usage.events + excluded.events
 """
+Rows = list[tuple[Any, ...]]
 Alongside = Callable[[Connection, Added, list[int]], object]
 
 
@@ -177,23 +177,30 @@ class EventWriter:
     def _stored_once(
         self, additions: list[Addition] | Callable[[], list[Addition]], deadline: float, slow: bool
     ) -> list[Added]:
+        members: list[Addition] = []
+
+        def asked() -> list[Statement]:
+            members[:] = additions if isinstance(additions, list) else additions()
+            return _questions(members)
+
         try:
-            with self._database.writing(deadline, slow=slow) as connection:
+            with self._database.writing(deadline, slow=slow, first=asked) as (connection, answers):
                 begun = time.perf_counter()
-                members = additions if isinstance(additions, list) else additions()
-                results, transaction, row = self._put(connection, members)
-                commit(connection, transaction, row)
+                results, end = self._put(connection, members, answers)
+                _commit(connection, end)
                 self.observe(time.perf_counter() - begun)
         except LostCommit as lost:
             self._database.find_out(lost, deadline + ASK_AGAIN_S)
         return results
 
-    def _put(self, connection: Connection, additions: list[Addition]) -> tuple[list[Added], str, EventRow | None]:
-        """(what became of each, the number of the transaction, an event that it inserted)."""
-        known = floors.Floors(connection)
+    def _put(self, connection: Connection, additions: list[Addition], answers: Answers) -> tuple[list[Added], "_End"]:
+        """(what became of each, what is still to be written). answers: those of `_questions`."""
+        *floor_rows, words_found, identities_found = answers
+        known = floors.Floors(connection, dict(zip(_projects(additions), floor_rows, strict=True)))
         for addition in additions:
             addition.look_up(known)
-        ids, row = _insert(connection, [(a.project_id, event) for a in additions for event in a.taken])
+        events = [(addition.project_id, event) for addition in additions for event in addition.taken]
+        ids, row = _insert(connection, events, words_found, identities_found)
         entries, usage, results, own_ids, first = Entries(), Counter[tuple[int, int]](), [], [], 1
         for addition in additions:
             new = [(ids[place], event) for place, event in enumerate(addition.taken, first) if place in ids]
@@ -204,28 +211,51 @@ class EventWriter:
                 usage[addition.project_id, addition.events[0].received_at // DAY_MS] += len(new)
             results.append(added)
             own_ids.append([number for number, _ in new])
-        transaction = _account(connection, entries, usage)
         for addition, added, those in zip(additions, results, own_ids, strict=True):
             if addition.alongside is not None:
                 addition.alongside(connection, added, those)
-        return results, transaction, row
+        return results, _End(row, ledger.addition(entries, connection.slot), usage)
 
 
-def _insert(connection: Connection, events: list[tuple[int, Event]]) -> tuple[dict[int, int], EventRow | None]:
+class _End(NamedTuple):
+    """What goes with a COMMIT."""
+
+    row: EventRow | None  # an event that was inserted
+    account: str  # SQL for the ledger
+    usage: Counter[tuple[int, int]]  # against the quota, by (project_id, day)
+
+
+def _projects(additions: list[Addition]) -> list[int]:
+    return sorted({addition.project_id for addition in additions})
+
+
+def _questions(additions: list[Addition]) -> list[Statement]:
+    """What is asked of a group before anything is stored: what its projects take, which words and ids are known."""
+    events = [(addition.project_id, event) for addition in additions for event in addition.events]
+    return [
+        *(Statement(floors.FLOOR, (project_id,)) for project_id in _projects(additions)),
+        words.question(word for row in events for word in _words(*row)),
+        identities.question(_pair(*row) for row in events),
+    ]
+
+
+def _insert(
+    connection: Connection, events: list[tuple[int, Event]], words_found: Rows, identities_found: Rows
+) -> tuple[dict[int, int], EventRow | None]:
     """(place → id of the events that were not here yet, places counted from 1; one of them); they are inserted and
     counted.
     """
     if not events:
         return {}, None
-    codes = words.codes(connection, (word for row in events for word in _words(*row)))
-    identities = Identities(connection, (_pair(*row) for row in events))
+    codes = words.codes(connection, (word for row in events for word in _words(*row)), words_found)
+    numbers = identities.Identities(connection, (_pair(*row) for row in events), identities_found)
     rows = [
         (
             project_id,
             dedup_key(event.event_id),
             codes[project_id, event.event_name],
             codes[event.source, event.app_package],
-            identities.numbers[_pair(project_id, event)],
+            numbers.numbers[_pair(project_id, event)],
             None if event.session_id is None else str(event.session_id),
             None if event.session_id is None else isinstance(event.session_id, int),
             event.occurred_at,
@@ -242,7 +272,7 @@ def _insert(connection: Connection, events: list[tuple[int, Event]]) -> tuple[di
     written = [arrays.WRITE[kind](column) for kind, column in zip(_COLUMNS.values(), columns, strict=True)]
     slot = connection.slot
     ids = dict(connection.execute(_INSERT, (len(rows), arrays.numbers(places), *written, slot, slot)).fetchall())
-    identities.drop_unused(identities.numbers[_pair(*events[place - 1])] for place in ids)
+    numbers.drop_unused(numbers.numbers[_pair(*events[place - 1])] for place in ids)
     return ids, next(((*_key(row), ids[row[-1]]) for row in rows if row[-1] in ids), None)
 
 
@@ -250,7 +280,7 @@ def _words(project_id: int, event: Event) -> tuple[words.Word, words.Word]:
     return (project_id, event.event_name), (event.source, event.app_package)
 
 
-def _pair(project_id: int, event: Event) -> Pair:
+def _pair(project_id: int, event: Event) -> identities.Pair:
     return project_id, event.install_id, event.external_id
 
 
@@ -258,20 +288,19 @@ def _key(row: tuple[Any, ...]) -> tuple[int, bytes]:
     return row[0], row[1]
 
 
-def _account(connection: Connection, entries: Entries, usage: Counter[tuple[int, int]]) -> str:
-    """Count in the ledger and, by (project_id, day), against the quota, in one message; the transaction's number.
-
-    A fault of the quota must let the events in: it is undone alone.
-    """
-    statements = [ledger.addition(entries, connection.slot), BEFORE_COMMIT]
-    if usage:
-        rows = ", ".join(f"({project}, {day}, {connection.slot}, {n})" for (project, day), n in sorted(usage.items()))
-        statements += ["SAVEPOINT usage", _ADD_TO_USAGE.format(rows=rows)]
+def _commit(connection: Connection, end: _End) -> None:
+    """Write the end and commit, in one message. A fault of the quota must let the events in: it is undone alone."""
+    account = [Statement(end.account)] if end.account else []
+    if not end.usage:
+        return commit(connection, end.row, account)
+    rows = ", ".join(f"({project}, {day}, {connection.slot}, {n})" for (project, day), n in sorted(end.usage.items()))
+    counted = Statement("SAVEPOINT usage"), Statement(_ADD_TO_USAGE.format(rows=rows))
     try:
-        return number_in(connection.execute("; ".join(filter(None, statements))))
+        commit(connection, end.row, (*account, *counted))
     except psycopg.Error as error:
-        if not usage or connection.raw.closed:
-            raise
-        connection.execute("ROLLBACK TO SAVEPOINT usage")
+        try:
+            connection.execute("ROLLBACK TO SAVEPOINT usage")
+        except psycopg.Error:
+            raise error from None  # it was the ledger's: there is no such savepoint yet
         faults.warning("The daily quota cannot be counted (%s); events are let in.", type(error).__name__)
-        return transaction_of(connection)
+        commit(connection, end.row)

@@ -10,7 +10,7 @@ from typing import Any
 from psycopg import errors
 
 from drengr.store.postgresql import arrays
-from drengr.store.postgresql.connections import Connection
+from drengr.store.postgresql.connections import Connection, Statement
 from drengr.store.postgresql.people.keys import device_hash, folded, ids_key, person_key
 
 Pair = tuple[int, str | None, str | None]  # project, install_id, external_id
@@ -50,16 +50,25 @@ DELETE FROM persons AS k WHERE id = ANY(?::bigint[])
 """
 
 
-class Identities:
-    """The numbers of pairs in one transaction; what is new is made."""
+def question(pairs: Iterable[Pair]) -> Statement:
+    """What finds those of these pairs that are known."""
+    return _question(sorted({(pair[0], ids_key(*pair[1:])) for pair in set(pairs)}))
 
-    def __init__(self, connection: Connection, pairs: Iterable[Pair]) -> None:
+
+class Identities:
+    """The numbers of pairs in one transaction; what is new is made.
+
+    found  what the question answered
+    """
+
+    def __init__(self, connection: Connection, pairs: Iterable[Pair], found: Iterable[tuple[Any, ...]]) -> None:
         self._connection = connection
         self._new: set[int] = set()
         self._new_persons: list[int] = []
         keys = {pair: (pair[0], ids_key(*pair[1:])) for pair in set(pairs)}
         pair_of = {key: pair for pair, key in keys.items()}
-        numbers = _found_or_made(sorted(pair_of), self._find, lambda missing: self._make(missing, pair_of))
+        known = _numbers(found)
+        numbers = _found_or_made(sorted(pair_of), self._find, lambda missing: self._make(missing, pair_of), known)
         self.numbers: dict[Pair, int] = {pair: numbers[key] for pair, key in keys.items()}
 
     def drop_unused(self, used: Iterable[int]) -> None:
@@ -70,9 +79,7 @@ class Identities:
             self._connection.execute(_DROP_PERSONS, (arrays.numbers(self._new_persons),))
 
     def _find(self, keys: Sequence[_Identity]) -> dict[_Identity, int]:
-        projects, hashes = zip(*keys, strict=True)
-        rows = self._connection.execute(_FIND, (arrays.numbers(projects), arrays.blobs(hashes))).fetchall()
-        return {(project, key): number for project, key, number in rows}
+        return _numbers(self._connection.execute(*_question(keys)))
 
     def _make(self, keys: Sequence[_Identity], pair_of: dict[_Identity, Pair]) -> dict[_Identity, int]:
         pairs = [pair_of[key] for key in keys]
@@ -86,13 +93,16 @@ class Identities:
             arrays.texts(pair[2] for pair in pairs),
             *(arrays.numbers(who and persons[who] for who in side) for side in (devices, users)),
         )
-        made = {(project, key): number for project, key, number in self._connection.execute(_MAKE, columns).fetchall()}
+        made = _numbers(self._connection.execute(_MAKE, columns))
         self._new.update(made.values())
         return made
 
     def _persons(self, wanted: Iterable[tuple[int, str, bool]]) -> dict[tuple[int, str, bool], int]:
         keys: dict[_Person, tuple[int, str, bool]] = {(who[0], person_key(who[1]), who[2]): who for who in wanted}
-        numbers = _found_or_made(sorted(keys), self._find_persons, lambda missing: self._make_persons(missing, keys))
+        known = self._find_persons(sorted(keys)) if keys else {}
+        numbers = _found_or_made(
+            sorted(keys), self._find_persons, lambda missing: self._make_persons(missing, keys), known
+        )
         return {who: numbers[key] for key, who in keys.items()}
 
     def _find_persons(self, keys: Sequence[_Person]) -> dict[_Person, int]:
@@ -115,17 +125,27 @@ class Identities:
             self._connection.execute(_MARKED, (arrays.numbers(numbers), arrays.numbers(owners), hashes))
 
 
-def _found_or_made(keys: Sequence[Any], find: Callable[[Any], Any], make: Callable[[Any], Any]) -> dict[Any, int]:
+def _question(keys: Sequence[_Identity]) -> Statement:
+    return Statement(_FIND, (arrays.numbers(project for project, _ in keys), arrays.blobs(key for _, key in keys)))
+
+
+def _numbers(rows: Iterable[tuple[Any, ...]]) -> dict[_Identity, int]:
+    return {(project, key): number for project, key, number in rows}
+
+
+def _found_or_made(
+    keys: Sequence[Any], find: Callable[[Any], Any], make: Callable[[Any], Any], known: dict[Any, int]
+) -> dict[Any, int]:
     """The number of each key. What is missing is made in the order of the keys, so that writers wait in no circle.
 
     Raises  LockNotAvailable when what another transaction made meanwhile has been removed again: to make it now would
             not be in that order
     """
-    numbers: dict[Any, int] = {}
-    for step in (find, make, find):
+    numbers = dict(known)
+    for step in (make, find):
         if missing := [key for key in keys if key not in numbers]:
             numbers |= step(missing)
-    if len(numbers) < len(keys):
+    if any(key not in numbers for key in keys):
         raise errors.LockNotAvailable
     return numbers
 
