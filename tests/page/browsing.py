@@ -12,7 +12,7 @@ import pytest
 if not os.environ.get("CI"):  # there it is installed, or something is wrong
     pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install -e '.[dev]'")
 
-from playwright.sync_api import Browser, BrowserContext, Page, Response, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Response, expect, sync_playwright
 
 NODE_MODULES = Path(__file__).parents[1] / "sdk" / "node_modules"
 # Without a sandbox of its own: CI is root in a container. QUIC, GPU and updates would be requests of the browser's own.
@@ -20,6 +20,9 @@ _ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
+
+
+expect.set_options(timeout=45_000)  # a busy machine is no fault, and Live looks every 30 s when nothing comes
 
 
 @contextmanager
@@ -74,6 +77,10 @@ class Visitor:
             self.page.evaluate(node_file("axe-core/axe.min.js").read_text())
         found = self.page.evaluate("axe.run(document, {resultTypes: ['violations']}).then(r => r.violations)")
         return [f"{each['id']}: {[node['html'][:200] for node in each['nodes'][:3]]}" for each in found]
+
+    def hurry(self) -> None:
+        """What the page would ask within the next half minute it asks now; its clock was installed as it was opened."""
+        self.page.clock.fast_forward(30_000)
 
     def sideways(self) -> int:
         """How many px the page is wider than the window."""

@@ -180,6 +180,11 @@ def test_a_column_of_numbers_stands_at_the_right(client, month):
     assert re.search(r'<td class="id n" data-key="n">', shown) and 'class="id n" data-key="app' not in shown
 
 
+def test_a_file_of_csv_ends_after_so_many_rows(client, month, monkeypatch):
+    monkeypatch.setattr("drengr.page.tables.MOST_ROWS", 3)
+    assert len(rows_of(client.get(f"{month}/live?format=csv"))) == 1 + 3
+
+
 def test_a_cell_that_a_spreadsheet_would_run_gets_an_apostrophe(client, month, tenant):
     client.post("/batch", json=envelope(tenant.publishable_key, amplitude_event(user_id='=HYPERLINK("http://x")')))
     rows = rows_of(client.get(f"{month}/people?format=csv"))

@@ -10,6 +10,7 @@ import pytest
 from itsdangerous import URLSafeSerializer
 
 from drengr.store.sessions import IDLE_MS, LINK_MS
+from tests.api.test_import_file import many
 from tests.service import Service
 
 FORM = "/ui/sign-in"
@@ -135,6 +136,14 @@ def test_thirty_idle_days_end_a_session_and_use_keeps_it(client, here, clock):
     assert client.get(here).status_code == 303
 
 
+def test_the_live_poll_is_no_use(client, here, clock):
+    clock.now_ms += IDLE_MS - 1
+    assert client.get(f"{here}/live/rows?after=0").status_code == 200
+    assert client.get(f"{here}/arrived").status_code == 200
+    clock.now_ms += 1
+    assert client.get(f"{here}/live/rows?after=0").status_code == 401
+
+
 # --- the cookie ------------------------------------------------------------------------------------------------------
 
 
@@ -246,11 +255,12 @@ OURS = [
 
 
 @pytest.mark.parametrize("headers", MALICIOUS)
-def test_what_another_sites_page_sends_is_refused(client, here, tenant, headers):
+def test_what_another_sites_page_sends_is_refused(client, here, tenant, rows, headers):
     assert sign_in_answer(client, tenant.secret_key, **headers).status_code == 403
     assert client.post("/ui/sign-out", headers=headers).status_code == 403
     assert client.post(f"{here}/sign-out-everywhere", headers=headers).status_code == 403
-    assert client.get(here).status_code == 200
+    assert client.post(f"{here}/import/file?source=amplitude", data=many(1), headers=headers).status_code == 403
+    assert client.get(here).status_code == 200 and rows() == []
 
 
 @pytest.mark.parametrize("headers", OURS)

@@ -68,6 +68,20 @@ if (zone) {
   });
 }
 
+// How long ago the last event came goes on with the time, on the page's own clock: the browser's may be wrong.
+const last = document.querySelector(".last time.ago");
+const SPANS = [["day", 86400000], ["h", 3600000], ["min", 60000], ["s", 1000]];
+let lastAt = last ? -Number(last.dataset.age) : 0;
+
+function showAgo() {
+  const distance = Math.max(0, performance.now() - lastAt);
+  const [unit, length] = SPANS.find((each) => distance >= each[1]) || SPANS[3];
+  const many = Math.floor(distance / length);
+  last.textContent = `${many} ${unit}${unit === "day" && many !== 1 ? "s" : ""} ago`;
+}
+
+if (last && lastAt <= 0) setInterval(showAgo, 5000);
+
 // Live: new rows on top of the list; asked for like the part above, and by the place where the last look ended.
 const live = document.getElementById("live");
 if (live) {
@@ -86,6 +100,11 @@ if (live) {
     while (body.children.length > MOST_ROWS) body.lastElementChild.remove();
     list.hidden = false;
     for (const note of document.querySelectorAll(".empty")) note.hidden = true;
+    if (last && fresh.length) {
+      lastAt = performance.now();
+      last.removeAttribute("title");
+      showAgo();
+    }
     const many = `${fresh.length} new ${fresh.length === 1 ? "event" : "events"}`;
     if (fresh.length) live.textContent = many + (isFlood ? "; more came than are shown." : hasWaited ? " waited." : ".");
   };
@@ -97,14 +116,14 @@ if (live) {
     if (answer.status === 401) {
       live.textContent = "You are signed out. Load the page again to sign in.";
       pause.hidden = isPaused = true;
-    } else if (answer.ok) {
+    } else if (answer.ok && !isPaused) { // what was under way when the pause began waits too
       const rows = await answer.text();
       live.dataset.after = answer.headers.get("X-After");
       if (rows) arrived(rows, answer.headers.get("X-Flood") === "1");
       else if (hasWaited) live.textContent = "Nothing came meanwhile.";
       hasWaited = false;
       wait = rows ? FASTEST_MS : Math.min(2 * wait, SLOWEST_MS);
-    } else wait = Math.min(2 * wait, SLOWEST_MS);
+    } else if (!answer.ok) wait = Math.min(2 * wait, SLOWEST_MS);
   };
 
   const ask = async () => {
