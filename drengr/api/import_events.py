@@ -7,15 +7,23 @@ from drengr.api.import_file import counts_of, imported_file
 from drengr.api.incoming import BadEncoding, BodyTooLarge, drain, read_body, require_project_of_secret_key
 from drengr.api.service import service
 from drengr.events.event import Context
-from drengr.events.jsontext import clean_text, read_envelope
+from drengr.events.jsontext import read_envelope
 from drengr.importing import Tally, Waiting
-from drengr.sources import BadSource, BadZone, checked_mapping, checked_source, checked_zone, read_batch
+from drengr.sources import (
+    BadPackage,
+    BadSource,
+    BadZone,
+    checked_mapping,
+    checked_package,
+    checked_source,
+    checked_zone,
+    read_batch,
+)
 from drengr.sources.generic import BadMapping
 from drengr.store import Account, Project
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
 MAX_EVENTS = 1_000
-MAX_APP_PACKAGE = 255
 
 _OF_A_BATCH = ("time_zone",)
 _OF_A_FILE = ("source", "app_package", "mapping", "time_zone", "dry_run")
@@ -135,12 +143,10 @@ def _context(source: object, mapping: object, app_package: object) -> Context:
         source = checked_source(source)
         mapping = checked_mapping(source, mapping)
         time_zone = checked_zone(request.args.get("time_zone"))
-    except (BadSource, BadMapping, BadZone) as error:
+        package = checked_package(app_package)
+    except (BadSource, BadMapping, BadZone, BadPackage) as error:
         raise ApiError(400, str(error)) from None
-    if app_package is not None and (not isinstance(app_package, str) or len(app_package) > MAX_APP_PACKAGE):
-        raise ApiError(400, f"app_package must be text of at most {MAX_APP_PACKAGE} characters")
-    app_package = clean_text(app_package) if app_package else None
     here = service()
     return Context(
-        source, here.now_ms(), here.sensitive, app_package=app_package or None, mapping=mapping, time_zone=time_zone
+        source, here.now_ms(), here.sensitive, app_package=package, mapping=mapping, time_zone=time_zone
     )

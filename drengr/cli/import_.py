@@ -1,13 +1,10 @@
 """`drengr import …`: vendors' export files into the database, or to a remote service (contract 5)."""
 
-import errno
 import os
-import socket
-from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import NoReturn
 
 import click
 
@@ -15,45 +12,21 @@ from drengr.cli import imports
 from drengr.cli.database import chosen_project, must_be_there, open_store
 from drengr.cli.import_local import Counted, LocalImport, Stored
 from drengr.cli.import_remote import RemoteImport
-from drengr.cli.import_report import Done, tell_all, tell_file, tell_json, told
+from drengr.cli.import_report import tell_all, tell_json
+from drengr.cli.import_run import EXIT_UNFINISHED, Importer, Run
 from drengr.cli.printing import say, shown
 from drengr.config import BadSetting, Config, read_config, rules_of, with_rules
 from drengr.events.event import Context
 from drengr.events.jsontext import clean_text, read_json
-from drengr.files.broken import BrokenFile
-from drengr.importing import Fruitless, Tally
-from drengr.sources import SOURCES, BadZone, checked_mapping, checked_zone, drengr
+from drengr.sources import SOURCES, BadPackage, BadZone, checked_mapping, checked_package, checked_zone, drengr
 from drengr.sources.generic import BadMapping
 from drengr.store import Store, StoreError, exists
 from drengr.store.clock import now_ms
-
-EXIT_SKIPPED = 1  # only with --strict
-EXIT_UNFINISHED = 3  # the same command goes on where this one stopped
-EXIT_FRUITLESS = 4  # the same command would only stop there again
-MAX_APP_PACKAGE = 255
-
-_PASSING = (errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENETUNREACH, errno.EHOSTUNREACH)
-_SUFFIXES = (".zip", ".gz", ".json", ".jsonl", ".ndjson", ".csv", ".tsv")
-
 
 _AS_IT_IS = (
     "Drengr's own export is taken as it is, into the database here: --url, --app-package, --mapping and --time-zone go"
     " without --source drengr."
 )
-
-
-class Importer(Protocol):
-    """What reads one file after the other; `tally`, `files` and `resumed_at` are those of the last one."""
-
-    tally: Tally
-    files: int
-    resumed_at: int
-
-    def run(self, path: str) -> Iterator[int]:
-        """Import the file; yields its bytes done so far. Raises BrokenFile, OSError, StoreError."""
-
-    def finish(self) -> None:
-        """Every file is done."""
 
 
 @click.command("import")
@@ -98,27 +71,36 @@ def command(
             raise click.UsageError("--undo goes with --project, --dry-run and --yes, and with nothing else.")
         imports.undo(undo, project, dry_run=dry_run, yes=yes)
         raise SystemExit(0)
-    if not paths or source is None or yes:
-        missing = "Missing argument 'PATH…'." if not paths else "Missing option '--source'."
-        raise click.UsageError("--yes goes with --undo." if yes else missing)
+    if yes:
+        raise click.UsageError("--yes goes with --undo.")
+    if not paths or source is None:
+        raise click.UsageError("Missing argument 'PATH…'." if not paths else "Missing option '--source'.")
     if source == drengr.SOURCE and (url or app_package or mapping or time_zone):
         raise click.UsageError(_AS_IT_IS)
     config, context = _asked(source, app_package, mapping, time_zone)
+    counted = Counted() if dry_run else None
     with ExitStack() as stack:
         try:
-            counted = Counted() if dry_run else None
             importer = _importer(stack, config, context, project and clean_text(project), counted, url)
-            run = _Run(importer, "would be imported" if dry_run else "imported", quiet=as_json)
-            code = run.all_files(paths, strict)
-            names = counted.names if counted else None
-            if as_json:
-                tell_json(run.files, code, names)
-            else:
-                tell_all(run.files, run.verb, names)
+            code = _imported(importer, paths, counted, strict=strict, as_json=as_json)
         except StoreError as error:
             say(f"Stopped: {shown(error)}", err=True)
             code = EXIT_UNFINISHED
     raise SystemExit(code)
+
+
+def _imported(
+    importer: Importer, paths: tuple[str, ...], counted: Counted | None, *, strict: bool, as_json: bool
+) -> int:
+    """Import the files, and say what became of them. The exit code."""
+    run = Run(importer, "imported" if counted is None else "would be imported", quiet=as_json)
+    code = run.all_files(paths, strict)
+    names = counted.names if counted is not None else None
+    if as_json:
+        tell_json(run.files, code, names)
+    else:
+        tell_all(run.files, run.verb, names)
+    return code
 
 
 def _asked(source: str, app_package: str | None, mapping: str | None, time_zone: str | None) -> tuple[Config, Context]:
@@ -129,12 +111,12 @@ def _asked(source: str, app_package: str | None, mapping: str | None, time_zone:
             source,
             now_ms(),
             config.sensitive_keys,
-            _checked_package(app_package),
+            checked_package(app_package),
             checked_mapping(source, _mapping(mapping)),
             checked_zone(time_zone),
             names_dropped_keys=True,
         )
-    except (BadSetting, BadMapping, BadZone) as error:
+    except (BadSetting, BadMapping, BadZone, BadPackage) as error:
         raise click.UsageError(shown(error)) from error
 
 
@@ -181,15 +163,6 @@ def _with_rules_if_readable(config: Config, context: Context) -> tuple[Config, C
         return config, context
 
 
-def _checked_package(given: str | None) -> str | None:
-    if given is None:
-        return None
-    package = clean_text(given)
-    if len(package) > MAX_APP_PACKAGE:
-        raise click.UsageError(f"--app-package must be text of at most {MAX_APP_PACKAGE} characters.")
-    return package or None
-
-
 def _mapping(given: str | None) -> object:
     """The mapping's JSON, from the option itself or from the file that it names."""
     if given is None:
@@ -201,98 +174,3 @@ def _mapping(given: str | None) -> object:
         raise BadMapping(f"--mapping: {given[:200]!r} is neither a JSON object nor a file ({error.strerror})") from None
     except ValueError:
         raise BadMapping("--mapping is not readable as JSON") from None
-
-
-def _files(paths: tuple[str, ...], problems: list[OSError]) -> Iterator[str]:
-    """The files meant, directories opened, in order of name; what is no export there is left alone.
-
-    problems  gets the directories that cannot be read
-    """
-    for path in paths:
-        if path == "-" or not os.path.isdir(path):
-            yield path
-            continue
-        walked = os.walk(path, onerror=problems.append)
-        inside = sorted(os.path.join(folder, name) for folder, _, names in walked for name in names if name[0] != ".")
-        known = [each for each in inside if _may_be_export(os.path.basename(each))]
-        if len(known) < len(inside):
-            left = len(inside) - len(known)
-            say(f"{shown(path)}: {left} files that end in none of {' '.join(_SUFFIXES)} left alone", err=True)
-        yield from known
-
-
-def _may_be_export(name: str) -> bool:
-    """Whether a name found in a folder is one of an export: Firehose and Redshift give none a suffix, and Spark puts
-    `_SUCCESS` beside them."""
-    return name.lower().endswith(_SUFFIXES) or not ("." in name or name.startswith("_"))
-
-
-def _may_pass(error: OSError) -> bool:
-    """Whether the network or the machine gave way, and not the file: the same command may succeed later."""
-    return isinstance(error, ConnectionError | TimeoutError | socket.gaierror) or error.errno in _PASSING
-
-
-class _Run:
-    """File after file, and what became of each."""
-
-    def __init__(self, importer: Importer, verb: str, *, quiet: bool) -> None:
-        self.verb = verb
-        self.files: list[Done] = []
-        self._importer = importer
-        self._quiet = quiet
-        self._codes = {0}
-
-    def all_files(self, paths: tuple[str, ...], strict: bool) -> int:
-        """Import them all. The exit code."""
-        problems: list[OSError] = []
-        files = list(_files(paths, problems))
-        for problem in problems:
-            say(f"{shown(problem.filename)}: {problem.strerror}; the files in it are left out.", err=True)
-        if problems or not files:
-            self._codes.add(EXIT_FRUITLESS)
-        if not files:
-            say("There is no file to import.", err=True)
-        for path in files:
-            if not self._one_file(path):
-                break
-        # 3 promises that the same command goes on; that holds whatever else is wrong with other files.
-        code = EXIT_UNFINISHED if EXIT_UNFINISHED in self._codes else max(self._codes)
-        if code != EXIT_UNFINISHED:
-            self._importer.finish()
-        return code or (EXIT_SKIPPED if strict and any(done.tally.skipped for done in self.files) else 0)
-
-    def _one_file(self, path: str) -> bool:
-        """Whether the next one may be tried."""
-        failure, go_on = "", True
-        try:
-            self._import(path)
-        except BrokenFile as error:  # the next file may be whole
-            failure = self._failed(EXIT_FRUITLESS, str(error), kept=not isinstance(error, Fruitless))
-        except OSError as error:
-            code = EXIT_UNFINISHED if _may_pass(error) else EXIT_FRUITLESS
-            failure = self._failed(code, error.strerror or str(error))
-        except KeyboardInterrupt:
-            failure, go_on = self._failed(EXIT_UNFINISHED, "Interrupted"), False
-        except StoreError as error:
-            failure, go_on = self._failed(EXIT_UNFINISHED, f"Stopped: {error}"), False
-        done = Done(path, self._importer.tally, self._importer.files, self._importer.resumed_at, failure)
-        self.files.append(done)
-        if failure:
-            say(f"{shown(path)}: {shown(failure)}", err=True)
-        if not self._quiet:
-            tell_file(done, self.verb)
-        return go_on
-
-    def _import(self, path: str) -> None:
-        size = os.path.getsize(path) if os.path.isfile(path) else 0
-        label = "standard input" if path == "-" else shown(os.path.basename(path))
-        with told(label, size) as tell:
-            for position in self._importer.run(path):
-                tell(position, self._importer.tally.rows - self._importer.resumed_at)
-
-    def _failed(self, code: int, reason: str, *, kept: bool = True) -> str:
-        """Note the exit code. The sentence for whoever ran the command."""
-        self._codes.add(code)
-        if code == EXIT_UNFINISHED:
-            return f"{reason}. What is stored stays; the same command goes on from there."
-        return f"{reason}." + (" What was read is kept; the same file will stop there again." if kept else "")

@@ -7,13 +7,15 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from drengr.events.event import BadRow, Code, Context, Event, Unreadable, event_of
+from drengr.events.jsontext import clean_text
 from drengr.events.properties import changed_by
 from drengr.sources import amplitude, amplitude_http, drengr, ga4, generic, mixpanel, posthog
 
 MAX_TOLD_KEYS = 10_000  # different dropped keys of a batch that are told
 MAX_TOLD_KEY = 200  # characters
+MAX_APP_PACKAGE = 255  # characters
+MOST_NAMED = 50  # skipped rows of a batch whose events' names are told
 _COUNTED_AT_ONCE = 5_000  # counting the dropped keys row by row was an eighth more work
-
 
 SOURCES = {
     "amplitude": amplitude,
@@ -42,6 +44,19 @@ def checked_mapping(source: str, mapping: object) -> dict[str, str]:
     return generic.checked_mapping(mapping) if source == generic.SOURCE else {}
 
 
+class BadPackage(ValueError):
+    """The app_package cannot be kept; the text says what it may be."""
+
+
+def checked_package(package: object) -> str | None:
+    """The app_package as it is stored; None where nothing is said. Raises BadPackage."""
+    if package is None:
+        return None
+    if not isinstance(package, str) or len(package) > MAX_APP_PACKAGE:
+        raise BadPackage(f"app_package must be text of at most {MAX_APP_PACKAGE} characters")
+    return clean_text(package) or None
+
+
 class BadZone(ValueError):
     """There is no such time zone; the text says what is one."""
 
@@ -54,9 +69,6 @@ def checked_zone(name: str | None) -> tzinfo:
         return ZoneInfo(name)
     except (ValueError, LookupError, OSError):  # OSError: a folder of zones, such as "America"
         raise BadZone("unknown time zone: it must be an IANA name, such as America/Los_Angeles") from None
-
-
-MOST_NAMED = 50  # skipped rows of a batch whose events' names are told
 
 
 class Skipped(NamedTuple):
