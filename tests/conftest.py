@@ -72,6 +72,16 @@ def database_path(tmp_path: Path) -> Path:
     return tmp_path / "events.db"
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """How long the tests of kills and backups at random moments go on."""
+    parser.addoption("--soak", action="store_true", help="50 kills of an erasure, 100 backups: some twenty minutes")
+
+
+@pytest.fixture(scope="session")
+def is_soak(request) -> bool:
+    return request.config.getoption("--soak")
+
+
 def pytest_generate_tests(metafunc) -> None:
     """Both stores for what is marked so."""
     marked = metafunc.definition.get_closest_marker

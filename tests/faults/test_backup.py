@@ -20,7 +20,7 @@ from tests.admin import event
 from tests.faults.clients import Crowd, differing_totals
 from tests.service import Service, command_environment
 
-BACKUPS = 20
+BACKUPS = 20  # with --soak 100, as the contract has it
 KILLS = 12
 
 
@@ -55,11 +55,11 @@ def verified(path: Path) -> bool:
         return said == "The file: all right.\nTotals: all right.\n" and differing_totals(connection) == []
 
 
-def test_backups_at_random_moments_under_load_are_whole_moments(service, key, tmp_path):
+def test_backups_at_random_moments_under_load_are_whole_moments(service, key, tmp_path, is_soak):
     """Each holds all that was acknowledged before it began, and nothing that was not sent before it ended."""
     made = []
     with Crowd(service, key, 4, most_events=5) as crowd:
-        for number in range(BACKUPS):
+        for number in range(100 if is_soak else BACKUPS):
             time.sleep(random.random() / 4)
             name = f"copy{number}.db{'.gz' if number % 5 == 4 else ''}"
             before = set(crowd.acknowledged)
