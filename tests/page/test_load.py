@@ -29,17 +29,18 @@ def test_the_doors_and_what_changes_something_do_not_wait_for_rooms(client, here
 
 
 def test_a_room_waits_a_moment_for_its_place(client, here, monkeypatch):
+    monkeypatch.setattr(asking, "_WAIT_S", 60.0)
     with asking.asking(has_deadline=True):
         begun, go_on = threading.Event(), threading.Event()
 
         def hold() -> None:
             with asking.asking(has_deadline=True):
                 begun.set()
-                go_on.wait(5)
+                go_on.wait(60)
 
         other = threading.Thread(target=hold)
         other.start()
-        begun.wait(5)
+        begun.wait(60)
         threading.Timer(0.1, go_on.set).start()
         assert client.get(f"{here}/settings").status_code == 200
         other.join()

@@ -325,4 +325,4 @@ def test_the_limit_is_that_of_all_workers_together(tmp_path):
         with ThreadPoolExecutor(8) as pool:
             statuses = Counter(pool.map(tried, range(60)))
     assert set(statuses) == {403, 429}
-    assert statuses[403] in (20, 40)  # 40: a minute began meanwhile
+    assert 20 <= statuses[403] <= 40  # more than 20: a minute began meanwhile
