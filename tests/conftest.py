@@ -4,6 +4,7 @@ Tests marked both_stores run on an SQLite file and in PostgreSQL; of those, the 
 """
 
 import os
+import shutil
 import signal
 import sys
 from pathlib import Path
@@ -13,8 +14,9 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from drengr import create_app
+from drengr.api import make_service
 from drengr.api.service import EXTENSION
-from drengr.store import Store
+from drengr.store import Store, open_store
 from tests.cluster import FAST, Cluster, is_emptied, require_postgresql
 from tests.looking import events_in
 
@@ -135,12 +137,36 @@ def location(backend, database_path, request) -> str:
     return str(database_path) if backend == "sqlite" else request.getfixturevalue("emptied")()
 
 
+@pytest.fixture(scope="session")
+def applications():
+    """Applications by the settings that choose their routes, which take far longer to make than a test takes."""
+    return {}
+
+
+@pytest.fixture(scope="session")
+def new_file(tmp_path_factory) -> Path:
+    """A file as it is after a first start, to be copied: that is four times as fast as making one."""
+    path = tmp_path_factory.mktemp("new") / "events.db"
+    open_store(str(path)).close()
+    return path
+
+
 @pytest.fixture
-def app(location, settings, clock, tmp_path):
-    built = create_app({"DRENGR_DATABASE": location, "DRENGR_FOLDER": str(tmp_path), **settings}, now_ms=clock)
+def app(location, settings, clock, tmp_path, applications, new_file):
+    """The application on a new database, with a clock that the test sets; all but its routes is this test's own."""
+    if "://" not in location and not Path(location).exists():
+        shutil.copy(new_file, location)
+    config = {"DRENGR_DATABASE": location, "DRENGR_FOLDER": str(tmp_path), **settings}
+    routes = settings.get("DRENGR_UI"), settings.get("DRENGR_PROXIES")
+    if routes in applications:
+        built = applications[routes]
+        built.extensions[EXTENSION] = make_service(config, clock)
+    else:
+        built = applications[routes] = create_app(config, now_ms=clock)
+    service = built.extensions[EXTENSION]
     yield built
-    built.extensions[EXTENSION].outcomes.close()
-    built.extensions[EXTENSION].store.close()
+    service.outcomes.close()
+    service.store.close()
 
 
 @pytest.fixture

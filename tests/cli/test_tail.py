@@ -4,11 +4,12 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import contextmanager
 from itertools import islice
 
 import pytest
 from click.testing import CliRunner
-from flask import redirect
+from flask import Flask, redirect
 from werkzeug.serving import make_server
 
 from drengr.cli import main, remote_door
@@ -31,16 +32,22 @@ def run(location):
     return invoke
 
 
-@pytest.fixture
-def served(app):
-    """The address of the application on a real socket."""
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
+@contextmanager
+def serving(application):
+    """Its address, on a real socket."""
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    thread = threading.Thread(target=server.serve_forever, args=[0.02])  # so soon it ends
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     thread.join()
     server.server_close()
+
+
+@pytest.fixture
+def served(app):
+    with serving(app) as address:
+        yield address
 
 
 @pytest.fixture
@@ -202,11 +209,12 @@ def test_a_service_that_is_not_there_is_one_sentence(run):
     assert refused.exit_code == 1 and "does not answer" in refused.output
 
 
-def test_the_key_does_not_follow_a_redirect(run, app, served):
-    arrived = []
-    app.add_url_rule("/old/<path:rest>", "old", view_func=lambda rest: redirect("/new"))
-    app.add_url_rule("/new", "new", view_func=lambda: arrived.append(1) or "")
-    refused = run("tail", "--url", served + "/old", "--project", "x", DRENGR_SECRET_KEY="k")
+def test_the_key_does_not_follow_a_redirect(run):
+    arrived, other = [], Flask("other")
+    other.add_url_rule("/old/<path:rest>", "old", view_func=lambda rest: redirect("/new"))
+    other.add_url_rule("/new", "new", view_func=lambda: arrived.append(1) or "")
+    with serving(other) as address:
+        refused = run("tail", "--url", address + "/old", "--project", "x", DRENGR_SECRET_KEY="k")
     assert refused.exit_code == 1 and "302" in refused.output and not arrived
 
 
