@@ -1,7 +1,6 @@
 """Backups beside a service under full load; backup and restore killed at any moment (contract 9)."""
 
 import random
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -18,10 +17,12 @@ from drengr.store import back_up, restore
 from drengr.store.sqlite import SqliteStore
 from tests.admin import event
 from tests.faults.clients import Crowd, differing_totals
+from tests.faults.dying import COMMAND, deaths, spread, steps_of
 from tests.service import Service, command_environment
 
-BACKUPS = 20  # with --soak 100, as the contract has it
-KILLS = 12
+BACKUPS = 10  # with --soak 100, as the contract has it
+KILLS = 10
+EVENTS = 10_000
 
 
 @pytest.fixture
@@ -117,50 +118,26 @@ def ids_in_live(service: Service) -> set[str]:
     return {event["event_id"] for event in service.events()}
 
 
-def seconds_of(process: subprocess.Popen[str]) -> float:
-    """How long the command takes here and now, when nobody kills it."""
-    began = time.monotonic()
-    process.communicate(timeout=60)
-    assert process.returncode == 0
-    return time.monotonic() - began
-
-
-def killed_after(process: subprocess.Popen[str], seconds: float) -> bool:
-    """Whether the process was still at work."""
-    try:
-        process.communicate(timeout=seconds)
-        return False
-    except subprocess.TimeoutExpired:
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
-        return True
-
-
 @pytest.fixture
 def large(tmp_path) -> Path:
-    """A database with 60,000 events: a backup of it takes a while."""
+    """A database with 10,000 events."""
     path = tmp_path / "large" / "events.db"
     path.parent.mkdir()
     with closing(SqliteStore(str(path))) as store:
         store.make_project("shop")
-        for start in range(0, 60_000, 10_000):
-            batch = [event(event_id=f"id {start + n}", event_name=f"e{n % 50}") for n in range(10_000)]
-            store.add(1, batch)
+        store.add(1, [event(event_id=f"id {n}", event_name=f"e{n % 50}") for n in range(EVENTS)])
     return path
 
 
 def test_a_killed_backup_leaves_the_one_before_or_the_new_one(large, tmp_path):
     copy = tmp_path / "copies" / "copy.db"
     copy.parent.mkdir()
-    whole_s = seconds_of(command(large, "backup", str(copy)))
-    killed = 0
-    for number in range(KILLS):
-        killed += killed_after(command(large, "backup", str(copy)), whole_s * 0.7 * (number + 0.5) / KILLS)
+    words = ("backup", str(copy))
+    for _ in deaths(large, COMMAND, *words, at=spread(steps_of(large, COMMAND, *words), KILLS)):
         with closing(sqlite3.connect(f"file:{copy}?mode=ro", uri=True)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-            assert connection.execute("SELECT count(*) FROM events").fetchone() == (60_000,)
-    assert killed > KILLS // 4
-    assert back_up(str(large), str(copy)).events == 60_000
+            assert connection.execute("SELECT count(*) FROM events").fetchone() == (EVENTS,)
+    assert back_up(str(large), str(copy)).events == EVENTS
     assert [path.name for path in copy.parent.iterdir()] == ["copy.db"] and verified(large)
 
 
@@ -169,25 +146,23 @@ def test_a_killed_restore_leaves_the_database_or_the_backup(large, tmp_path):
     back_up(str(large), str(copy))
     with closing(SqliteStore(str(large))) as store:
         store.add(1, [event(event_id="later")])
-    whole_s = seconds_of(command(large, "restore", str(copy)))
+    words = ("restore", str(copy))
+    steps = steps_of(large, COMMAND, *words)
     with closing(SqliteStore(str(large))) as store:
         store.add(1, [event(event_id="later")])
-    killed = 0
-    for number in range(KILLS):
-        killed += killed_after(command(large, "restore", str(copy)), whole_s * 0.7 * (number + 0.5) / KILLS)
+    for _ in deaths(large, COMMAND, *words, at=spread(steps, KILLS)):
         with closing(SqliteStore(str(large), access="write")) as store:  # as a service would find it
             events = store.database.read("SELECT count(*) FROM events")[0][0]
-            assert events in (60_000, 60_001)
+            assert events in (EVENTS, EVENTS + 1)
             assert store.faults() == [] and store.find_project("shop").id == 1
             assert store.database.read("PRAGMA journal_mode") == [("wal",)]
             store.add(1, [event(event_id="later")])
-    assert killed > KILLS // 4
     restore(str(large), str(copy), lambda _text: None)
     assert verified(large) and not list(large.parent.glob("*.part*"))
     for aside in large.parent.glob("*.before-*"):
         if not aside.name.endswith("-lock"):
             with closing(sqlite3.connect(aside)) as connection:
-                assert connection.execute("SELECT count(*) FROM events").fetchone()[0] == 60_001
+                assert connection.execute("SELECT count(*) FROM events").fetchone()[0] == EVENTS + 1
 
 
 def test_a_service_that_is_started_again_and_again_finds_one_whole_database(service, key, tmp_path):

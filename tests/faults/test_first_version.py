@@ -1,12 +1,7 @@
 """A file that the first version made, with real rows in it, becomes one of this version (contract 7, 8)."""
 
 import gzip
-import random
-import signal
 import sqlite3
-import subprocess
-import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -16,6 +11,7 @@ from click.testing import CliRunner
 from drengr.cli import main
 from drengr.store import open_store, restore, upgrade
 from tests.conftest import shared_data
+from tests.faults.dying import deaths, steps_of
 
 KILLS = 8
 EVENTS = 781
@@ -65,34 +61,21 @@ def test_what_it_held_is_known_when_it_comes_again(first):
     assert code == 0 and "155 rows = 0 imported + 155 duplicates + 0 skipped" in said
 
 
-DYING = """
-import os, signal, sys, threading
-from drengr.store import upgrade
-threading.Timer(float(sys.argv[2]), os.kill, (os.getpid(), signal.SIGKILL)).start()
-upgrade(sys.argv[1], print)
-os._exit(0)
-"""
+UPGRADE = "import sys; from drengr.store import upgrade; upgrade(sys.argv[1], print)"
 
 
-def test_killed_at_random_moments_it_ends_right(first, tmp_path):
-    before, chance = events(first), random.Random(7)
-    copy = tmp_path / "timed" / "events.db"
+def test_killed_at_many_moments_it_ends_right(first, tmp_path):
+    before = events(first)
+    copy = tmp_path / "counted" / "events.db"
     copy.parent.mkdir()
     copy.write_bytes(first.read_bytes())
-    begun = time.monotonic()
-    upgrade(str(copy), lambda _text: None)
-    takes_s = time.monotonic() - begun
-    kills = 0
-    for number in range(KILLS):
-        after_s = chance.uniform(0, takes_s) * (number + 1) / KILLS  # early ones first: it is to be left at every step
-        died = subprocess.run([sys.executable, "-c", DYING, str(first), str(after_s)], capture_output=True, check=False)
-        assert died.returncode in (0, -signal.SIGKILL), died.stderr
-        kills += died.returncode != 0
+    steps = steps_of(copy, UPGRADE, str(copy))
+    # All of them together have fewer steps than the upgrade, which goes on where it was: none comes to its end.
+    for _ in deaths(first, UPGRADE, str(first), at=[1 + steps * number // KILLS**2 * 2 for number in range(KILLS)]):
         assert events(first) == before  # the name always leads to a whole file
-    assert kills >= KILLS // 2
     upgrade(str(first), lambda _text: None)
     assert events(first) == before and drengr(first, "verify")[0] == 0
-    assert all(".before-" in name for name in beside(first) - {"timed"}), beside(first)
+    assert all(".before-" in name for name in beside(first) - {"counted"}), beside(first)
 
 
 def test_the_way_back_is_the_copy(first):

@@ -4,7 +4,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import sqlite3
 import subprocess
 import sys
@@ -22,8 +21,9 @@ from drengr.store.sqlite.removal import remove
 from tests.admin import DAY_MS, event
 from tests.conftest import NOW_MS, shared_data
 from tests.faults.clients import batch, post
+from tests.faults.dying import COMMAND, deaths, steps_of
 from tests.older import make_older
-from tests.service import Service, command_environment
+from tests.service import Service
 
 PROJECT = "INSERT INTO projects VALUES (1, '00000000-0000-4000-8000-000000000001', 'shop', 1)"
 
@@ -112,16 +112,12 @@ def test_a_copy_of_an_earlier_upgrade_is_not_overwritten(old_file):
     assert copy.read_text() == "of an earlier time" and len(copies(old_file)) == 2
 
 
-def test_killed_at_many_moments_it_ends_with_every_event(old_file):
-    command = [sys.executable, "-m", "drengr", "db", "migrate"]
-    environment = command_environment(old_file)
-    for tenth in range(3, 9):
-        process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL)
-        try:
-            process.wait(tenth / 10)
-        except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+def test_killed_at_many_moments_it_ends_with_every_event(old_file, tmp_path):
+    words = ("db", "migrate")
+    shutil.copy(old_file, tmp_path / "counted.db")
+    steps = steps_of(tmp_path / "counted.db", COMMAND, *words)
+    for _ in deaths(old_file, COMMAND, *words, at=[1 + steps * number // 20 for number in range(6)]):
+        assert len(shown(old_file)) == 20000
     assert drengr(old_file, "db", "migrate")[0] == 0
     assert not list(old_file.parent.glob("*.part"))
     assert drengr(old_file, "verify")[0] == 0
