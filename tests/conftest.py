@@ -175,6 +175,18 @@ def store(app) -> Store:
 
 
 @pytest.fixture
+def put(store, tenant):
+    """put(*events) → what became of them in the project."""
+    return lambda *events: store.add(tenant.project.id, list(events))
+
+
+@pytest.fixture
+def soon(monkeypatch) -> None:
+    """PostgreSQL looks once more half a minute after a removal began; one test waits for that, not every one."""
+    monkeypatch.setattr("drengr.store.postgresql.erasing.PostgresqlParts.settles_ms", 1)
+
+
+@pytest.fixture
 def client(app):
     return app.test_client()
 

@@ -39,7 +39,7 @@ def test_every_alert_has_its_series_here():
 
 @pytest.mark.parametrize("fires", [True, False], ids=["fires", "is silent"])
 @pytest.mark.parametrize("alert", FIRING)
-def test_an_alert(alert, fires, tmp_path):
+def test_an_alert_fires_when_it_should_and_only_then(alert, fires, tmp_path):
     series, bad, at, good = FIRING[alert]
     more = COMMITS if alert == "DrengrCommitsSlow" else []
     others = [f"      - {{series: '{each}', values: '0+100x100'}}" for each in more]

@@ -10,6 +10,12 @@ from tests.admin import Admin
 from tests.conftest import Clock
 
 
+@pytest.fixture
+def admin(client, tenant) -> Admin:
+    """The admin door of the project."""
+    return Admin(client, tenant.project_id, tenant.secret_key)
+
+
 @pytest.fixture(scope="session")
 def empty(make_location) -> Admin:
     """The admin door of a project that stays empty: for requests that are refused or find nothing."""

@@ -3,20 +3,10 @@ from datetime import UTC, datetime
 import pytest
 
 from drengr.log import faults
-from tests.admin import DAY_MS, HOUR_MS, Admin, error_of, event, iso
+from tests.admin import DAY_MS, HOUR_MS, error_of, event, iso
 from tests.conftest import NOW_MS
 
 pytestmark = pytest.mark.both_stores
-
-
-@pytest.fixture
-def admin(client, tenant):
-    return Admin(client, tenant.project_id, tenant.secret_key)
-
-
-@pytest.fixture
-def put(store, tenant):
-    return lambda *events: store.add(tenant.project.id, list(events))
 
 
 def ms(text: str) -> int:

@@ -7,21 +7,11 @@ import pytest
 from drengr.admin import questions
 from drengr.events.times import iso_text
 from drengr.log import faults
-from tests.admin import DAY_MS, HOUR_MS, USER, Admin, error_of, event, iso
+from tests.admin import DAY_MS, HOUR_MS, USER, error_of, event, iso
 from tests.conftest import NOW_MS
 from tests.factories import amplitude_event, envelope
 
 pytestmark = pytest.mark.both_stores
-
-
-@pytest.fixture
-def admin(client, tenant):
-    return Admin(client, tenant.project_id, tenant.secret_key)
-
-
-@pytest.fixture
-def put(store, tenant):
-    return lambda *events: store.add(tenant.project.id, list(events))
 
 
 def names(answer) -> list[str]:
@@ -76,7 +66,7 @@ def test_newest_comes_first_and_of_one_millisecond_the_last_stored(admin, put):
         ('{"a":"}"}', '{"n":1.5}', {"a": "}", "n": 1.5}),
     ],
 )
-def test_properties_merge(admin, put, dims, measures, shown):
+def test_properties_are_dims_and_measures_together(admin, put, dims, measures, shown):
     put(event(dims=dims, measures=measures))
     assert admin.page().json["data"][0]["properties"] == shown
 

@@ -8,15 +8,10 @@ import pytest
 from drengr.events.times import iso_text
 from drengr.log import faults
 from drengr.store import Busy
-from tests.admin import USER, Admin, error_of
+from tests.admin import USER, error_of
 from tests.conftest import NOW_MS
 
 pytestmark = pytest.mark.both_stores
-
-
-@pytest.fixture
-def admin(client, tenant):
-    return Admin(client, tenant.project_id, tenant.secret_key)
 
 
 def slot(**over) -> dict:

@@ -246,7 +246,7 @@ def test_the_fields_of_the_setting_are_kept_after_the_properties(over, dims, mea
     ],
     ids=repr,
 )
-def test_system_dims(client, tenant, rows, over, dims):
+def test_a_device_fills_the_system_dims(client, tenant, rows, over, dims):
     event = amplitude_event(event_type="tick", event_properties=..., **over)
     client.post("/batch", json=envelope(tenant.publishable_key, event))
     assert json.loads(rows()[0]["dims"]) == dims

@@ -16,11 +16,6 @@ def ask(client, tenant):
 
 
 @pytest.fixture
-def put(store, tenant):
-    return lambda *events: store.add(tenant.project.id, list(events))
-
-
-@pytest.fixture
 def known(put):
     put(
         event(event_name="visit", install_id="d1", external_id=None, occurred_at=NOW_MS - DAY_MS,

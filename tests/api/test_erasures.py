@@ -7,12 +7,7 @@ import pytest
 from drengr.people.questions import Who
 from tests.admin import USER, event
 
-pytestmark = pytest.mark.both_stores
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch):
-    monkeypatch.setattr("drengr.store.postgresql.erasing.PostgresqlParts.settles_ms", 1)
+pytestmark = [pytest.mark.both_stores, pytest.mark.usefixtures("soon")]
 
 
 @pytest.fixture

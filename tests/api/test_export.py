@@ -102,7 +102,7 @@ def test_nobody_else_does(ask, accepted):
         ("?install_id=tablet", "a"),
     ],
 )
-def test_filters(ask, store, tenant, query, names):
+def test_only_what_every_filter_leaves_is_exported(ask, store, tenant, query, names):
     found = [
         event(event_name="a", occurred_at=NOW_MS - 1, external_id=None, install_id="tablet"),
         event(event_name="b", occurred_at=NOW_MS, external_id=USER),

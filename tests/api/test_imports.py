@@ -14,11 +14,6 @@ def file_of(*names: str) -> bytes:
 
 
 @pytest.fixture
-def admin(client, tenant) -> Admin:
-    return Admin(client, tenant.project_id, tenant.secret_key)
-
-
-@pytest.fixture
 def send(client, tenant):
     """send(b"…", app_package="com.x") → the answer."""
 

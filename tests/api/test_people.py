@@ -36,11 +36,6 @@ def ask_empty(empty):
 
 
 @pytest.fixture
-def put(store, tenant):
-    return lambda *events: store.add(tenant.project.id, list(events))
-
-
-@pytest.fixture
 def visits(put):
     """A visitor who signs up and buys a day later, and a device that is nobody's."""
     put(

@@ -50,7 +50,7 @@ def test_names_the_most_frequent_first(count):
     ]
 
 
-def test_one_name(count):
+def test_events_of_one_name_are_counted(count):
     assert count("--event-name", "e1").output == "3 events\n"
     assert count("--event-name", "e1", "--by", "day").output.count("\n") == 3
     assert count("--event-name", "nothing", "--by", "day").output == "0 events\n"

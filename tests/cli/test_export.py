@@ -104,7 +104,7 @@ def test_a_name_that_ends_in_gz_is_packed(drengr, tmp_path, names):
         (("--event-name", "e7"), ""),
     ],
 )
-def test_filters(drengr, words, found):
+def test_only_what_every_option_leaves_is_exported(drengr, words, found):
     result = drengr(*words)
     assert result.exit_code == 0 and [row["event_name"] for row in rows(result.stdout)] == found.split()
 

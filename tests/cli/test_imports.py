@@ -8,13 +8,7 @@ from drengr.cli.import_local import Stored
 from drengr.store import StoreError
 from tests.looking import events_in
 
-pytestmark = pytest.mark.both_stores
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch):
-    """PostgreSQL looks once more half a minute after a removal began; another test waits for that."""
-    monkeypatch.setattr("drengr.store.postgresql.erasing.PostgresqlParts.settles_ms", 1)
+pytestmark = [pytest.mark.both_stores, pytest.mark.usefixtures("soon")]
 
 
 @pytest.fixture(autouse=True)

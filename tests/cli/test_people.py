@@ -71,7 +71,7 @@ def test_people_seen_last_first_and_shown_harmlessly(run, visits):
     assert run("people", "--since", "2d").stdout.count("\n") == 1
 
 
-def test_a_person(run, visits):
+def test_a_person_is_shown_by_user_and_by_device(run, visits):
     shown = run("person", "show", "u1")
     assert shown.exit_code == 0
     assert [line.split()[-1] for line in shown.stdout.splitlines() if "seen" not in line] == ["u1", "2", "d1", "pro"]

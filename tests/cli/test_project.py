@@ -134,12 +134,6 @@ def test_a_database_that_stays_locked_is_one_sentence(drengr, tmp_path, monkeypa
     assert result.exit_code == 1 and result.output == "Error: another program keeps the database locked\n"
 
 
-@pytest.fixture
-def soon(monkeypatch):
-    """PostgreSQL looks once more half a minute after a removal began; another test waits for that."""
-    monkeypatch.setattr("drengr.store.postgresql.erasing.PostgresqlParts.settles_ms", 1)
-
-
 def test_a_project_is_renamed(drengr):
     made = json.loads(drengr("project", "create", "shop", "--json").output)
     assert drengr("project", "rename", "shop", "store").stdout == "shop is named store now.\n"

@@ -50,11 +50,6 @@ def served(app):
         yield address
 
 
-@pytest.fixture
-def put(store, tenant):
-    return lambda *events: store.add(tenant.project.id, list(events))
-
-
 SINCE = ("--since", "2026-11-20")
 
 

@@ -15,15 +15,9 @@ from tests.admin import DAY_MS, event
 from tests.conftest import NOW_MS
 from tests.looking import read, write
 
-pytestmark = pytest.mark.both_stores
+pytestmark = [pytest.mark.both_stores, pytest.mark.usefixtures("soon")]
 
 LATE = NOW_MS + 400 * DAY_MS  # stamped by a clock that is ahead
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch):
-    """PostgreSQL looks once more half a minute after an erasure began."""
-    monkeypatch.setattr("drengr.store.postgresql.erasing.PostgresqlParts.settles_ms", 1)
 
 
 EVENTS = [

@@ -289,7 +289,7 @@ KINDS = {"p": "json", "p.n": "property", "p.s": "property", "p.x": "property"}
         ("event,p.n\na,99999999999999999999\n", [{"event": "a", "p": {"n": "99999999999999999999"}}]),
     ],
 )  # fmt: skip
-def test_csv(text, rows):
+def test_a_record_of_a_csv_is_a_row(text, rows):
     for data in (text.encode(), b"\xef\xbb\xbf" + text.encode()):
         for size in (1, 65_536):
             assert rows_of(data, "text/csv", size=size, kind=lambda header: KINDS.get(header, "text")) == rows

@@ -9,31 +9,17 @@ import pytest
 
 from drengr.people.questions import Who
 from drengr.store import Added, open_store
+from drengr.store.clock import now_ms
 from tests.admin import DAY_MS, USER, event
 from tests.conftest import NOW_MS
 
-pytestmark = pytest.mark.both_stores
+pytestmark = [pytest.mark.both_stores, pytest.mark.usefixtures("soon")]
 
 USER_1, DEVICE_1 = Who("user", "user_1"), Who("device", "device_1")
 
 
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
 def anonymous(**over):
     return event(external_id=None, **over)
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch):
-    """PostgreSQL looks once more half a minute after the tombstone; one test waits for that."""
-    monkeypatch.setattr("drengr.store.postgresql.erasing.PostgresqlParts.settles_ms", 1)
-
-
-@pytest.fixture
-def project(tenant) -> int:
-    return tenant.project.id
 
 
 @pytest.fixture

@@ -90,7 +90,7 @@ def test_a_slice_of_large_events_is_short(monkeypatch, export, store, tenant):
         ({"received": range(NOW_MS, NOW_MS + 1)}, "bcdef"),
     ],
 )
-def test_filters(export, store, tenant, filters, names):
+def test_only_what_every_filter_leaves_is_read(export, store, tenant, filters, names):
     now = {"occurred_at": NOW_MS}
     store.add(tenant.project.id, [event(event_name="a", received_at=NOW_MS - 1)])
     store.add(

@@ -9,18 +9,7 @@ from drengr.store import Account, Added, ImportRun, PastImport, Progress, StoreE
 from tests.admin import event
 from tests.conftest import NOW_MS
 
-pytestmark = pytest.mark.both_stores
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch):
-    """PostgreSQL looks once more half a minute after a removal began; another test waits for that."""
-    monkeypatch.setattr("drengr.store.postgresql.erasing.PostgresqlParts.settles_ms", 1)
-
-
-@pytest.fixture
-def project(tenant) -> int:
-    return tenant.project.id
+pytestmark = [pytest.mark.both_stores, pytest.mark.usefixtures("soon")]
 
 
 def a_run(**over) -> ImportRun:

@@ -6,26 +6,13 @@ import pytest
 
 from drengr.admin.deletions import DeletionQuery
 from drengr.store import Added, Problem
+from drengr.store.clock import now_ms
 from drengr.store.floors import LONGEST_PAUSE_MS
 from drengr.store.removals import Keeping
 from drengr.store.sqlite.erasing import SqliteParts
 from tests.admin import DAY_MS, event
 
-pytestmark = pytest.mark.both_stores
-
-
-def now_ms() -> int:
-    return time.time_ns() // 1_000_000
-
-
-@pytest.fixture(autouse=True)
-def soon(monkeypatch):
-    monkeypatch.setattr("drengr.store.postgresql.erasing.PostgresqlParts.settles_ms", 1)
-
-
-@pytest.fixture
-def project(tenant) -> int:
-    return tenant.project.id
+pytestmark = [pytest.mark.both_stores, pytest.mark.usefixtures("soon")]
 
 
 def aged(days: float, **over):
