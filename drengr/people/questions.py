@@ -2,7 +2,18 @@
 
 from typing import Literal, NamedTuple
 
+from drengr.admin.words import is_uuid
+
 LONGEST_QUESTION_S = 20.0  # of a funnel or a retention, on every store
+
+
+def folded(text: str) -> str:
+    """The id by which people are told apart: a canonical UUID in lower case, any other as it is (contract 8).
+
+    >>> folded("00000000-0000-0000-0000-0000000000FF"), folded("User_7")
+    ('00000000-0000-0000-0000-0000000000ff', 'User_7')
+    """
+    return text.lower() if is_uuid(text) else text
 
 
 class Who(NamedTuple):

@@ -9,11 +9,10 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any, NamedTuple
 
-from drengr.admin.words import is_uuid
 from drengr.events.event import Event
 from drengr.events.properties import changed_by
 from drengr.events.times import DAY_MS
-from drengr.people.questions import Who
+from drengr.people.questions import Who, folded
 from drengr.people.tombstones import Tombstone
 from drengr.store.results import Account
 from drengr.store.sql import Statements
@@ -59,7 +58,7 @@ class Hashes:
 
     def person(self, who: Who) -> bytes:
         """Of a user or a device; two spellings of one canonical UUID are one."""
-        return self._hash(who.kind, who.id.lower() if is_uuid(who.id) else who.id)
+        return self._hash(who.kind, folded(who.id))
 
     def event(self, event_id: str) -> bytes:
         """Of an event_id, as it was sent."""

@@ -4,11 +4,11 @@ from typing import Any
 
 from drengr.admin.questions import PageQuery
 from drengr.admin.shown import StoredEvent
+from drengr.people.questions import folded
 from drengr.store.postgresql import arrays
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import Database
 from drengr.store.postgresql.packing import event_id_of
-from drengr.store.postgresql.people.keys import folded
 from drengr.store.postgresql.people.who import Whose, identities_sent
 
 _COLUMNS = """

@@ -3,7 +3,7 @@
 import re
 from typing import overload
 
-from drengr.admin.words import is_uuid
+from drengr.people.questions import folded
 
 _UUID = re.compile("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _SHA256 = re.compile("[0-9a-f]{64}")
@@ -47,4 +47,4 @@ def folded_id(value: str | bytes | None) -> str | bytes | None:
     >>> folded_id("00000000-0000-0000-0000-0000000000FF") == packed_id("00000000-0000-0000-0000-0000000000ff")
     True
     """
-    return packed_id(value.lower()) if isinstance(value, str) and len(value) == 36 and is_uuid(value) else value
+    return packed_id(folded(value)) if isinstance(value, str) and len(value) == 36 else value

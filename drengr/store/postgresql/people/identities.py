@@ -9,9 +9,10 @@ from typing import Any
 
 from psycopg import errors
 
+from drengr.people.questions import folded
 from drengr.store.postgresql import arrays
 from drengr.store.postgresql.connections import Connection, Statement
-from drengr.store.postgresql.people.keys import device_hash, folded, ids_key, person_key
+from drengr.store.postgresql.people.keys import device_hash, ids_key, person_key
 
 Pair = tuple[int, str | None, str | None]  # project, install_id, external_id
 _Person = tuple[int, bytes, bool]  # project, person_key, is_device

@@ -7,11 +7,6 @@ from drengr.admin.words import is_uuid
 _BYTES = 16
 
 
-def folded(text: str) -> str:
-    """The id by which people are told apart: a canonical UUID in lower case, any other as it is (contract 8)."""
-    return text.lower() if is_uuid(text) else text
-
-
 def person_key(person: str) -> bytes:
     """The key of a person's id, folded."""
     return sha256(person.encode()).digest()[:_BYTES]

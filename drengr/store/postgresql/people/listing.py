@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from drengr.people.questions import PeopleQuery, Who
+from drengr.people.questions import PeopleQuery, Who, folded
 from drengr.people.results import MOST_DEVICES, Person
 from drengr.store.postgresql import arrays
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import Database
-from drengr.store.postgresql.people.keys import folded, person_key
+from drengr.store.postgresql.people.keys import person_key
 from drengr.store.postgresql.people.who import IDENTITIES_OF, OWNER, devices_of, person_of
 
 _FEW = 1000  # people whose events are looked up one by one; past that, all of a project are read

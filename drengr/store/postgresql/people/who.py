@@ -6,9 +6,9 @@ one by one. Both are the same rule.
 
 from typing import NamedTuple
 
-from drengr.people.questions import Who
+from drengr.people.questions import Who, folded
 from drengr.store.postgresql.connections import Connection
-from drengr.store.postgresql.people.keys import folded, person_key
+from drengr.store.postgresql.people.keys import person_key
 
 _NUMBER = "SELECT id FROM persons WHERE project_id = ? AND person_key = ? AND is_device = ?"
 _BY_NUMBER = "SELECT is_device, person FROM persons WHERE project_id = ? AND id = ?"

@@ -13,7 +13,7 @@ import orjson
 
 from drengr.admin.words import is_uuid
 from drengr.events.times import DAY_MS
-from drengr.people.questions import PeopleQuery, Seen
+from drengr.people.questions import PeopleQuery, Seen, folded
 from drengr.people.results import Person
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.packing import packed_id
@@ -124,10 +124,10 @@ def beginnings(text: str) -> list[Range]:
     [('00a000', '00afff')]
     """
     ranges: list[Range] = [(text, after_all_beginning_with(text))]
-    folded = text.lower() if is_uuid(text) else text
-    filled = folded + _UUID_FORM[len(folded) :]
-    if _UUID_BEGINNING.fullmatch(folded) and is_uuid(filled):
-        low, high = packed_id(filled), packed_id(folded + _UUID_FORM[len(folded) :].replace("0", "f"))
+    wanted = folded(text)
+    filled = wanted + _UUID_FORM[len(wanted) :]
+    if _UUID_BEGINNING.fullmatch(wanted) and is_uuid(filled):
+        low, high = packed_id(filled), packed_id(wanted + _UUID_FORM[len(wanted) :].replace("0", "f"))
         assert isinstance(low, bytes) and isinstance(high, bytes)
         ranges.append((low, high + b"\0"))
     return ranges
