@@ -27,7 +27,8 @@ from drengr.events.properties import SensitiveKeys
 from drengr.sources import read_batch
 from drengr.store.sqlite import SqliteStore
 from drengr.store.sqlite.people.identities import Identities
-from drengr.store.sqlite.write import _INSERT
+from drengr.store.sqlite.words import TransactionCodes
+from drengr.store.sqlite.write import _INSERT, rows_of
 from tests.bench.client import uuid_text
 from tests.bench.measure import Report, alternating, ratio, spread
 from tests.bench.served import ROOT, Served
@@ -109,9 +110,9 @@ def floor(folder: str, path: str, rows: int) -> float:
     with open(path, "rb") as file:
         events = read_batch([orjson.loads(line) for line in file], context).events
     connection.execute("BEGIN IMMEDIATE")
-    rows = store.events.rows(project.id, events, connection, {})
-    identities = Identities(connection, (pair for pair, _ in rows))
-    connection.executemany(_INSERT, [(*row, identities[pair]) for pair, row in rows])
+    packed = rows_of(project.id, events, TransactionCodes(connection, {}, {}))
+    identities = Identities(connection, (pair for pair, _ in packed))
+    connection.executemany(_INSERT, [(*row, identities[pair]) for pair, row in packed])
     connection.execute("COMMIT")
     took = time.perf_counter() - begun
     drop(store)

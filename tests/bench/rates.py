@@ -105,8 +105,8 @@ class Floor:
             batch, bodies = bodies[:take], bodies[take:]
             begun = time.perf_counter()
             context = Context(amplitude_http.SOURCE, time.time_ns() // 1_000_000, SensitiveKeys(), live=True)
-            rows = [row for body in batch for row in read_json(body)["events"]]
-            events = read_batch(rows, context).events
+            posted = [row for body in batch for row in read_json(body)["events"]]
+            events = read_batch(posted, context).events
             self.store.add(self.project_id, events)
             spent += time.perf_counter() - begun
             done += len(events)

@@ -15,11 +15,11 @@ from drengr.store.results import Account, Added
 from drengr.store.sqlite import ledger
 from drengr.store.sqlite.database import Database
 from drengr.store.sqlite.group_commit import GroupCommit
-from drengr.store.sqlite.history import new_number
 from drengr.store.sqlite.packing import packed_event_id, packed_id
 from drengr.store.sqlite.people import day_sets
 from drengr.store.sqlite.people.identities import Identities, Pair
 from drengr.store.sqlite.people.stored import note_stored
+from drengr.store.sqlite.words import Codes, TransactionCodes
 
 _MOST_REMEMBERED = 50_000  # names and origins: a client that invents names must not fill the memory
 
@@ -48,10 +48,7 @@ INSERT INTO live_usage (project_id, day, events) VALUES (?, ?, ?)
 ON CONFLICT (project_id, day) DO UPDATE SET events = events + excluded.events
 """
 
-
 _R = TypeVar("_R")
-Word = tuple[object, ...]  # (project_id, name) or (source, app_package)
-Codes = dict[Word, int]
 Row = tuple[Pair, tuple[Any, ...]]  # the event's ids; all that _INSERT wants but the number of their identity
 Alongside = Callable[[sqlite3.Connection, Added, range], object]
 
@@ -93,32 +90,6 @@ class EventWriter:
         assert self._database.history is not None  # else the transaction had not begun
         return self._database.history.codes
 
-    def rows(
-        self, project_id: int, events: list[Event], connection: sqlite3.Connection, learned: Codes
-    ) -> list[Row]:
-        """The events as _INSERT wants them; codes of new names and origins are made, and noted in `learned`."""
-        return _rows(project_id, events, _TransactionCodes(connection, self.codes, learned))
-
-
-class _TransactionCodes(dict[Word, int]):
-    """Codes of names and origins by (project_id, name) and (source, app_package), for one transaction.
-
-    What is not among the known ones is found or made in the database, and noted in `learned`.
-    """
-
-    def __init__(self, connection: sqlite3.Connection, known: Codes, learned: Codes) -> None:
-        self._connection = connection
-        self._known = known
-        self._learned = learned
-
-    def __missing__(self, key: Word) -> int:
-        code = self._known.get(key) or self._learned.get(key)
-        if code is None:
-            found_or_made: Callable[..., int] = _name_code if isinstance(key[0], int) else _origin_code
-            code = self._learned[key] = found_or_made(self._connection, *key)
-        self[key] = code
-        return code
-
 
 class _Addition:
     """The write of one request's events."""
@@ -143,7 +114,7 @@ class _Addition:
         self.refused = floors.NOTHING_REFUSED  # the others
         self._known = writer.codes
         try:
-            self._rows: list[Row] | None = _rows(project_id, events, self._known)  # while others may hold the turn
+            self._rows: list[Row] | None = rows_of(project_id, events, self._known)  # while others may hold the turn
         except KeyError:  # a name or an origin is new
             self._rows = None
 
@@ -217,11 +188,14 @@ class _Addition:
         self.taken = self._without_refused(self.events)
 
     def rows(self, connection: sqlite3.Connection, learned: Codes) -> list[Row]:
-        """What is to be inserted. Rows that were packed before the turn are good while their codes still hold."""
+        """What is to be inserted; codes of new names and origins are made, and noted in `learned`.
+
+        Rows that were packed before the turn are good while their codes still hold.
+        """
         if self._rows is not None and self._known is self.writer.codes:
             return self._without_refused(self._rows)
         self._rows, self._known = None, self.writer.codes
-        return self.writer.rows(self.project_id, self.taken, connection, learned)
+        return rows_of(self.project_id, self.taken, TransactionCodes(connection, self._known, learned))
 
     def _without_refused(self, those: list[_R]) -> list[_R]:
         why = self.refused.why
@@ -248,7 +222,8 @@ class _Pairs(dict[tuple[str | None, str | None], Pair]):
         return pair
 
 
-def _rows(project_id: int, events: list[Event], codes: Codes) -> list[Row]:
+def rows_of(project_id: int, events: list[Event], codes: Codes) -> list[Row]:
+    """The events as _INSERT wants them. Raises KeyError for a name or an origin that `codes` does not know."""
     pairs = _Pairs(project_id)
     return [
         (
@@ -314,20 +289,3 @@ def _meter(connection: sqlite3.Connection, usage: Counter[tuple[int, int]]) -> N
     except sqlite3.DatabaseError:
         if not connection.in_transaction:
             raise
-
-
-def _name_code(connection: sqlite3.Connection, project_id: int, name: str) -> int:
-    found = "SELECT id FROM event_names WHERE project_id = ? AND name = ?"
-    made = f"INSERT INTO event_names (id, project_id, name) VALUES ({new_number('event_names')}, ?, ?)"
-    return _found_or_made(connection, found, made, (project_id, name))
-
-
-def _origin_code(connection: sqlite3.Connection, source: str, app_package: str | None) -> int:
-    found = "SELECT id FROM origins WHERE source = ? AND app_package IS ?"
-    made = f"INSERT INTO origins (id, source, app_package) VALUES ({new_number('origins')}, ?, ?)"
-    return _found_or_made(connection, found, made, (source, app_package))
-
-
-def _found_or_made(connection: sqlite3.Connection, found: str, made: str, key: tuple[Any, ...]) -> int:
-    row = connection.execute(found, key).fetchone()
-    return int(row[0] if row else connection.execute(made, key).lastrowid or 0)
