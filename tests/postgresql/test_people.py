@@ -10,13 +10,13 @@ from hypothesis import strategies as st
 
 from drengr.admin.questions import PageQuery, Position
 from drengr.people import questions
-from drengr.people.questions import FunnelQuery, PeopleQuery, RetentionQuery, Seen, Who
+from drengr.people.questions import FunnelQuery, PeopleQuery, RetentionQuery, Seen, Who, folded
 from drengr.store import TooLong
 from drengr.store.postgresql import connections, read
 from drengr.store.postgresql import database as transactions
 from drengr.store.postgresql.database import again
 from drengr.store.postgresql.people import listing
-from drengr.store.postgresql.people.keys import folded, ids_key, person_key
+from drengr.store.postgresql.people.keys import ids_key, person_key
 from drengr.store.postgresql.removal import remove
 from drengr.store.results import WrongPeople
 from tests.admin import DAY_MS, event
