@@ -334,8 +334,6 @@ def test_one_heavy_question_at_a_time(app, ask, store, tenant, monkeypatch):
     assert ask("people/retention", **SINCE).status_code == 200
 
 
-
-
 def test_where_events_go_after_some_days_the_oldest_period_has_no_row(client, tenant, store):
     today = now_ms() // DAY_MS
     come = [event(event_id=str(n), external_id=f"u{n}", install_id=f"d{n}", occurred_at=(today - n) * DAY_MS + 1)

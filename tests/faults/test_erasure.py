@@ -24,7 +24,6 @@ from tests.service import Service
 pytestmark = pytest.mark.slow
 
 
-
 @pytest.fixture
 def kills(is_soak) -> int:
     return 50 if is_soak else 3

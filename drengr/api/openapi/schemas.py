@@ -87,6 +87,7 @@ _POSTED_EVENT = object_(
 
 _POSTED_ARRAY = {"type": "array", "items": {"$ref": "#/components/schemas/PostedEvent"}, "maxItems": MAX_SLOTS}
 
+
 def _counts(reasons: tuple[str, ...], *, all_of_them: bool) -> dict:
     counts: dict = {"type": "object", "properties": dict.fromkeys(reasons, COUNT), "additionalProperties": False}
     return counts | ({"required": list(reasons)} if all_of_them else {})

@@ -239,5 +239,7 @@ def commit(connection: Connection, row: EventRow | None = None, last: Iterable[S
         if connection.raw.closed:
             raise LostCommit(connection.transaction, row) from error
         raise
+
+
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
