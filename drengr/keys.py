@@ -4,7 +4,7 @@ import secrets
 from hashlib import sha256
 
 KINDS = {"publishable": "drengr_pk_", "secret": "drengr_sk_"}
-HINT_LENGTH = len("drengr_pk_") + 6  # enough to tell keys apart in a list, useless to a thief
+HINT_LENGTH = len("drengr_pk_") + 6  # enough to tell keys apart in a list, too few to be used
 
 
 def new_key(kind: str) -> str:

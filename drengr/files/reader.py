@@ -32,7 +32,7 @@ __all__ = ["PIECE_BYTES", "Batch", "FileReader", "Limits", "spooled", "transferr
 
 
 class Batch(NamedTuple):
-    """Some rows in order, and where each was: 1-based line, or element of a JSON array. Empty: a sign of life."""
+    """Some rows in order, and where each was: 1-based line, or element of a JSON array. None: more are being read."""
 
     rows: list[object]
     places: Sequence[int]

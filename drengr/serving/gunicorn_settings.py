@@ -14,7 +14,6 @@ from drengr import current_folder
 current_folder.never_import()
 
 # Loaded before the workers fork: they share its memory and are back in 0.1 s, not 0.5.
-import drengr.api
 import drengr.page  # noqa: F401
 from drengr.api import rounds
 from drengr.api.measures import MOST_SLOTS, measures

@@ -83,7 +83,7 @@ class WaitingWorker(ThreadWorker):
         self._close(gone)
         return True
 
-    def _say_goodbye(self, conn: Connection) -> None:
+    def _hang_up(self, conn: Connection) -> None:
         """Hang up, and read until the client has seen it: cut off while it sends, it would not see its answer."""
         conn.arriving.bytes.clear()
         self._count(conn)

@@ -230,7 +230,7 @@ class Worker(WaitingWorker):
 
     def _after_answer(self, conn: Connection, kept: bool) -> None:
         if not kept:
-            self._say_goodbye(conn)
+            self._hang_up(conn)
             return
         conn.told_to_continue = False
         conn.arriving.bytes[:0] = conn.parser.unreader.take_buffered()
@@ -247,7 +247,7 @@ class Worker(WaitingWorker):
             conn.sock.sendall(error_answer(status))
             conn.sock.flush()
         conn.is_last = True
-        self._say_goodbye(conn)
+        self._hang_up(conn)
 
     # Having waited long enough ----------------------------------------------------------------------------------------
 

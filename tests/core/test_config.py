@@ -5,6 +5,8 @@ import os
 import pytest
 
 from drengr.config import SETTINGS, BadSetting, read_config, unknown_settings
+from drengr.files.zips import Limits
+from drengr.importing import limits_of
 
 
 def test_an_empty_environment_gives_the_documented_defaults():
@@ -24,6 +26,12 @@ def test_every_setting_has_a_unit_and_a_line_of_help():
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.name)
 def test_an_empty_value_means_the_default(setting):
     assert read_config({setting.name: ""})[setting.name] == read_config({})[setting.name]
+
+
+def test_each_limit_of_a_file_is_the_setting_of_its_name():
+    config = read_config({"DRENGR_MAX_LINE_BYTES": "2000", "DRENGR_MAX_FILE_BYTES": "3000",
+                          "DRENGR_MAX_ZIP_MEMBERS": "4", "DRENGR_MAX_RATIO": "5"})  # fmt: skip
+    assert limits_of(config) == Limits(line_bytes=2000, file_bytes=3000, zip_members=4, ratio=5)
 
 
 def test_words_are_separated_by_commas_and_blanks_do_not_count():

@@ -88,7 +88,7 @@ class Connection:
 
     @property
     def was_hung_up(self) -> bool:
-        """Whether the server said something unasked: that is its goodbye."""
+        """Whether the server sent something unasked: it does so only when it closes the connection."""
         poll = select.poll()
         poll.register(self.descriptor, select.POLLIN)
         return bool(poll.poll(0))
