@@ -57,8 +57,8 @@ class Connection:
     def together(self, statements: Sequence[Statement]) -> list[list[tuple[Any, ...]]]:
         """The rows of each statement; all go in one message, to and fro once, the parameters written into them."""
         cursor = psycopg.ClientCursor(self.raw)
-        words = [cursor.mogrify(_with_placeholders(sql).encode(), values or None) for sql, values in statements]
-        cursor.execute("; ".join(words).encode())
+        values = [value for statement in statements for value in statement.values]
+        cursor.execute(_with_placeholders("; ".join(sql for sql, _ in statements)).encode(), values or None)
         answers = [cursor.fetchall() if cursor.description else []]
         while cursor.nextset():
             answers.append(cursor.fetchall() if cursor.description else [])

@@ -120,7 +120,7 @@ class Database:
         begin = (
             Statement("BEGIN ISOLATION LEVEL READ COMMITTED"),
             Statement(f"SET LOCAL synchronous_commit = {self._synchronous}"),
-            Statement(f"SET LOCAL statement_timeout = {_ms(max(deadline - time.monotonic(), 0.1))}"),
+            Statement("SET LOCAL statement_timeout = ?", (_ms(max(deadline - time.monotonic(), 0.1)),)),
             Statement("SET LOCAL idle_in_transaction_session_timeout = '5s'"),
             Statement("SELECT pg_current_xact_id()::text"),
         )
@@ -196,7 +196,7 @@ def _look(seconds: float) -> tuple[Statement, ...]:
     """The beginning of a transaction that reads."""
     return (
         Statement("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"),
-        Statement(f"SET LOCAL statement_timeout = {_ms(seconds)}"),
+        Statement("SET LOCAL statement_timeout = ?", (_ms(seconds),)),
         Statement("SET LOCAL jit = off"),
         Statement(f"SET LOCAL work_mem = '{_WORK_MEM}'"),
     )

@@ -195,12 +195,12 @@ class EventWriter:
 
     def _put(self, connection: Connection, additions: list[Addition], answers: Answers) -> tuple[list[Added], "_End"]:
         """(what became of each, what is still to be written). answers: those of `_questions`."""
-        *floor_rows, words_found, identities_found = answers
+        *floor_rows, names, origins, identities_found = answers
         known = floors.Floors(connection, dict(zip(_projects(additions), floor_rows, strict=True)))
         for addition in additions:
             addition.look_up(known)
         events = [(addition.project_id, event) for addition in additions for event in addition.taken]
-        ids, row = _insert(connection, events, words_found, identities_found)
+        ids, row = _insert(connection, events, names + origins, identities_found)
         entries, usage, results, own_ids, first = Entries(), Counter[tuple[int, int]](), [], [], 1
         for addition in additions:
             new = [(ids[place], event) for place, event in enumerate(addition.taken, first) if place in ids]
@@ -234,7 +234,7 @@ def _questions(additions: list[Addition]) -> list[Statement]:
     events = [(addition.project_id, event) for addition in additions for event in addition.events]
     return [
         *(Statement(floors.FLOOR, (project_id,)) for project_id in _projects(additions)),
-        words.question(word for row in events for word in _words(*row)),
+        *words.questions(word for row in events for word in _words(*row)),
         identities.question(_pair(*row) for row in events),
     ]
 

@@ -19,8 +19,8 @@ _Person = tuple[int, bytes, bool]  # project, person_key, is_device
 _Identity = tuple[int, bytes]  # project, ids_key
 
 _FIND = """
-SELECT i.project_id, i.ids_key, i.id FROM unnest(?::bigint[], ?::bytea[]) AS asked (project_id, ids_key)
-JOIN identities AS i USING (project_id, ids_key) FOR KEY SHARE OF i
+SELECT project_id, ids_key, id FROM identities WHERE project_id = ANY(?::bigint[]) AND ids_key = ANY(?::bytea[])
+FOR KEY SHARE
 """
 _MAKE = """
 INSERT INTO identities (project_id, ids_key, install_id, external_id, device_id, user_id)
@@ -127,7 +127,7 @@ class Identities:
 
 
 def _question(keys: Sequence[_Identity]) -> Statement:
-    return Statement(_FIND, (arrays.numbers(project for project, _ in keys), arrays.blobs(key for _, key in keys)))
+    return Statement(_FIND, (arrays.numbers({project for project, _ in keys}), arrays.blobs(key for _, key in keys)))
 
 
 def _numbers(rows: Iterable[tuple[Any, ...]]) -> dict[_Identity, int]:
