@@ -12,6 +12,7 @@ from drengr.log import faults
 from drengr.page.frame import page, render, seen_at
 from drengr.page.guard import CHANGES_NOTHING, is_below_ui, refuse_strangers
 from drengr.page.session import NotSignedIn
+from drengr.page.words import is_addressable
 from drengr.store import Busy, StoreError, TooLong
 
 log = logging.getLogger("drengr.page")
@@ -57,7 +58,7 @@ def _sign_in(error: NotSignedIn) -> Response:
     """Existing or invented, a project that is not signed in to answers alike."""
     if request.method in CHANGES_NOTHING and not error.wants_data:
         asked = f"{request.root_path}{request.full_path.rstrip('?')}"
-        return seen_at(url_for("page.sign_in", next=asked))
+        return seen_at(url_for("page.sign_in", next=asked if is_addressable(asked) else None))
     return error_page(401)
 
 

@@ -205,6 +205,7 @@ def _add_words(state: object) -> None:
         "plain_time": words.plain_time, "foreign": words.foreign, "visible": words.visible, "clock": words.clock,
         "percent": words.percent, "measure": words.short, "day": words.day, "share_bar": share_bar,
     }  # fmt: skip
+    environment.tests["addressable"] = words.is_addressable
     environment.globals |= {"static": _static_url, "room_url": room_url}
 
 

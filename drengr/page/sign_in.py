@@ -11,11 +11,11 @@ from drengr.keys import KINDS
 from drengr.page import session
 from drengr.page.forms import form
 from drengr.page.frame import page, render, room, room_url, seen_at
+from drengr.page.words import is_addressable
 from drengr.store import Project
 
 _MINUTE_MS = 60_000
 _MOST_FAILURES = 20  # a minute, of the whole service
-_MOST_NEXT = 2000  # characters
 _PREFETCH = ("Sec-Purpose", "Purpose", "X-Moz")  # how browsers say that nobody has clicked yet
 
 
@@ -109,7 +109,7 @@ def _left() -> Response:
 def _checked_next(path: str) -> str:
     """The path, if it leads below our /ui/; else nothing. Browsers read \\ as / and resolve `..` before they ask."""
     below = f"{request.root_path}/ui/"
-    is_plain = path.startswith(below) and len(path) <= _MOST_NEXT and path.isprintable() and "\\" not in path
+    is_plain = path.startswith(below) and path.isprintable() and is_addressable(path) and "\\" not in path
     if not is_plain or ".." in unquote(urlsplit(path).path).split("/") or urlsplit(path).netloc:
         return ""
     return path

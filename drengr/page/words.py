@@ -1,11 +1,14 @@
 """How times and numbers are written in the page's templates."""
 
+from urllib.parse import quote
+
 from markupsafe import Markup
 
 from drengr.events.jsontext import clean_text
 from drengr.events.times import DAY_MS, iso_text
 
 _LONGEST_IN_LISTS = 300
+_LONGEST_IN_ADDRESSES = 3000
 _NO_CHARACTERS = {code: "\ufffd" for code in (*range(32), *range(127, 160)) if chr(code) not in "\t\n\r"}
 _SPANS = (("day", 86_400_000), ("h", 3_600_000), ("min", 60_000), ("s", 1000))
 
@@ -75,6 +78,15 @@ def foreign(text: str, most: int = _LONGEST_IN_LISTS) -> Markup:
     """
     text = visible(text)
     return Markup("<bdi>{}</bdi>").format(text if len(text) <= most else text[: most - 1] + "…")
+
+
+def is_addressable(text: str) -> bool:
+    """Whether an address can hold the text: the server takes lines of 4 KB, and ids may be of any length.
+
+    >>> is_addressable("a" * 3000), is_addressable("é" * 501), is_addressable("a" * 1_000_000)
+    (True, False, False)
+    """
+    return len(text) <= _LONGEST_IN_ADDRESSES and len(quote(text, errors="replace")) <= _LONGEST_IN_ADDRESSES
 
 
 def visible(text: str) -> str:

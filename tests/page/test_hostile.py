@@ -138,6 +138,23 @@ def test_any_text_is_text_where_something_is_changed(client, here, send, text):
         is_text(client.get(room))
 
 
+@pytest.mark.parametrize("character", ["x", "é"])
+def test_an_id_that_no_address_can_hold_is_text_and_pages_stay_small(client, here, tenant, character):
+    for number in range(50):
+        who = {"user_id": f"{number}" + character * 10_000, "device_id": f"{number}" + character * 3001}
+        client.post("/batch", json=envelope(tenant.publishable_key, amplitude_event(**who)))
+    for room in ("/live", "/people", "/names", ""):
+        page = client.get(here + room)
+        assert len(page.data) < 100_000
+        assert room not in ("/live", "/people") or f"49{character * 100}" in page.text
+        assert all(len(address) < 4000 for address in Reader(page.text).addresses)
+    event = client.get(re.search(rf'href="({here}/events/\d+)"', client.get(f"{here}/live").text)[1]).text
+    assert f"49{character * 10_000}<" in event and "too long for an address" in event
+    client.post("/ui/sign-out")
+    sent_back = client.get(f"{here}/live?event_name={character * 1900}")
+    assert sent_back.status_code == 303 and len(sent_back.headers["Location"]) < 4000
+
+
 def test_texts_of_100_kb_are_shown_and_cut(client, here, app, tenant):
     text = "<script>\u202e" + "x" * 100_000
     event = {"app_user_id": "8f6f2b34-1111-4222-8333-123456789012", "event_name": text, "properties": {text: text}}
