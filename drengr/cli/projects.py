@@ -78,11 +78,10 @@ def delete(project: str, dry_run: bool, yes: bool) -> None:
         def left() -> list[int]:
             return [removal.events for removal in store.under_way() if removal.id == number]
 
-        def tell() -> None:
-            for gone in left():
-                say(f"{gone:,} events are gone.", err=True)
+        def progress() -> str:
+            return "".join(f"{gone:,} events are gone." for gone in left())
 
-        worked_off(store, lambda: not left(), tell)
+        worked_off(store, lambda: not left(), progress)
         answer(f"The project {shown(found.name)} is gone.")
         for path in store.copies():
             say(f"This copy may still hold it: {shown(path)}", err=True)

@@ -39,14 +39,24 @@ def agreed(question: str, *, yes: bool) -> None:
     click.confirm(question, abort=True, err=True)
 
 
-def worked_off(store: Store, is_done: Callable[[], bool], tell: Callable[[], object]) -> None:
-    """Go on with what is to go until it is gone, and tell how far it has come; Ctrl-C leaves it to the service."""
+def worked_off(store: Store, is_done: Callable[[], bool], progress: Callable[[], str]) -> None:
+    """Go on with what is to go until it is gone, and tell how far it has come; Ctrl-C leaves it to the service.
+
+    On PostgreSQL it takes 30 s until no transaction can still be open that began before.
+    """
+    last, waits = "", False
     try:
         while not is_done():
             begun = time.monotonic()
             store.go_on_removing(_STEP_S)
             time.sleep(max(0.0, begun + _LEAST_STEP_S - time.monotonic()))  # a service may be at it
-            tell()
+            text = progress()
+            if text and text != last:
+                say(text, err=True)
+            elif text and not waits:
+                say("Waiting for what was under way when it began.", err=True)
+                waits = True
+            last = text
     except KeyboardInterrupt:
         say("Stopped. What is left goes on when the service runs, or the next command of this kind.", err=True)
         raise click.Abort from None
@@ -92,7 +102,7 @@ def erase(person_id: str, device: bool, project: str | None, dry_run: bool, yes:
             (receipt,) = store.erasures(found.id, 1, (receipt.id or 0) + 1)
             return receipt.status == "done"
 
-        worked_off(store, is_done, lambda: say(f"{receipt.events:,} of {planned.events:,} events are gone.", err=True))
+        worked_off(store, is_done, lambda: f"{receipt.events:,} of {planned.events:,} events are gone.")
         answer(f"Erased {receipt.events:,} events; receipt {receipt.id}.")
         for path in store.copies():
             say(f"This copy may still hold them: {shown(path)}", err=True)
@@ -168,11 +178,10 @@ def gone_of(store: Store, number: int, going: int) -> None:
     def left() -> list[int]:
         return [removal.events for removal in store.under_way() if removal.id == number]
 
-    def tell() -> None:
-        for gone in left():
-            say(f"{gone:,} of {going:,} events are gone.", err=True)
+    def progress() -> str:
+        return "".join(f"{gone:,} of {going:,} events are gone." for gone in left())
 
-    worked_off(store, lambda: not left(), tell)
+    worked_off(store, lambda: not left(), progress)
     answer(f"{going:,} events are gone.")
 
 
@@ -217,4 +226,4 @@ def keep(project: str, days: int, dry_run: bool, yes: bool) -> None:
             def left() -> int:
                 return store.would_expire(found.id, days)
 
-            worked_off(store, lambda: not left(), lambda: say(f"{left():,} events are still to go.", err=True))
+            worked_off(store, lambda: not left(), lambda: f"{left():,} events are still to go.")

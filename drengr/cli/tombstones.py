@@ -72,7 +72,7 @@ def apply(file: str) -> None:
         def left() -> list[int]:
             return [removal.events for removal in store.under_way() if removal.id in removals]
 
-        worked_off(store, lambda: not left(), lambda: say(f"{sum(left()):,} events are gone.", err=True))
+        worked_off(store, lambda: not left(), lambda: f"{sum(left()):,} events are gone.")
         answer(f"{count:,} tombstones hold; what they forbid is gone.")
 
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from drengr.cli.removing import worked_off
 from tests.admin import DAY_MS, event
 from tests.conftest import NOW_MS
 
@@ -69,3 +70,11 @@ def test_a_project_keeps_events_for_some_days(drengr, shop):
     assert 0 < events_of(drengr) < 10
     assert json.loads(drengr("project", "list", "--json").stdout)[-1]["keep_days"] == 10
     assert "kept for ever" in drengr("project", "keep", "shop", "forever").stdout
+
+
+def test_progress_is_told_when_it_changes(store, monkeypatch, capsys):
+    monkeypatch.setattr("drengr.cli.removing._LEAST_STEP_S", 0)
+    told = iter(["1 of 2.", "2 of 2.", "2 of 2.", "2 of 2.", ""])
+    left = [True] * 5
+    worked_off(store, lambda: not left, lambda: (left.pop(), next(told))[1])
+    assert capsys.readouterr().err == "1 of 2.\n2 of 2.\nWaiting for what was under way when it began.\n"
