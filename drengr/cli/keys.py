@@ -119,17 +119,13 @@ def revoke(key: str, as_json: bool) -> None:
 
 def _good_key(store: Store, key_or_id: str) -> Key:
     key = store.find_key(key_or_id)
-    if key is None or _is_over(key):
+    if key is None or not key.is_good(now_ms()):
         raise _no_good_key()
     return key
 
 
 def _no_good_key() -> click.UsageError:
     return click.UsageError("No good key has this id or text; see `drengr key list`.")
-
-
-def _is_over(key: Key) -> bool:
-    return key.revoked_at is not None and key.revoked_at <= now_ms()
 
 
 def _line(key: Key) -> str:
@@ -143,7 +139,7 @@ def _line(key: Key) -> str:
 def _end(key: Key) -> str:
     if key.revoked_at is None:
         return "good"
-    return f"revoked {_day(key.revoked_at)}" if _is_over(key) else f"good until {_moment(key.revoked_at)}"
+    return f"good until {_moment(key.revoked_at)}" if key.is_good(now_ms()) else f"revoked {_day(key.revoked_at)}"
 
 
 def _last_used(key: Key) -> str:

@@ -9,6 +9,7 @@ from drengr.cli.asking import Text
 from drengr.cli.database import chosen_project, open_store
 from drengr.cli.printing import answer, check_output, say, show_once, shown
 from drengr.cli.removing import agreed, dry_run_option, worked_off, yes_option
+from drengr.store.clock import now_ms
 
 
 @click.group("project")
@@ -68,7 +69,7 @@ def delete(project: str, dry_run: bool, yes: bool) -> None:
     """
     with open_store(must_exist=True, access="write") as store:
         found = chosen_project(store, project)
-        keys = sum(key.revoked_at is None for key in store.all_keys(found))
+        keys = sum(key.is_good(now_ms()) for key in store.all_keys(found))
         say(f"{store.would_delete(found.id, DeletionQuery()):,} events and {keys} keys would go.", err=True)
         if dry_run:
             return

@@ -9,7 +9,6 @@ from drengr.keys import KINDS
 from drengr.page import session
 from drengr.page.forms import form
 from drengr.page.frame import render, room, room_url, seen_at
-from drengr.page.settings import is_good
 from drengr.store import Key, Project, clock
 
 _GRACES = {  # how long a rotated key stays good: as the form says it → ms
@@ -77,6 +76,6 @@ def _shown(made: str, kind: str, old: Key | None = None, until: int | None = Non
 def _good_key(project: Project, key_id: str) -> Key:
     """The project's key with this id. Raises ApiError 404 for another's, or one that is over."""
     for key in service().store.all_keys(project):
-        if str(key.id) == key_id and is_good(key):
+        if str(key.id) == key_id and key.is_good(clock.now_ms()):
             return key
     raise ApiError(404, "This project has no good key with this id.")

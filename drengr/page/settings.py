@@ -16,7 +16,7 @@ from drengr.page.frame import may_know_all, render, room
 from drengr.page.keep import MOST_DAYS
 from drengr.page.snippets import snippets
 from drengr.page.tables import Column, Table, csv_answer, wants_csv
-from drengr.store import Key, Project, Store, clock
+from drengr.store import Project, Store, clock
 
 _MIB = 2**20
 _RECEIPTS = 20  # shown; the API lists all
@@ -51,12 +51,13 @@ def settings(project: Project) -> Response | str:
             return csv_answer(Table(name, columns, rows_of(store, project)))
     mine = session.current()
     keys = store.all_keys(project)
+    good = [key for key in keys if key.is_good(clock.now_ms())]
     may_know = may_know_all()
     return render(
         "settings.html",
         "Settings",
-        keys=[key for key in keys if is_good(key)],
-        ended=sum(not is_good(key) for key in keys),
+        keys=good,
+        ended=len(keys) - len(good),
         mine=mine,
         sessions=store.sessions(project.id, now_ms),
         keeping=store.keeping(project.id),
@@ -69,11 +70,6 @@ def settings(project: Project) -> Response | str:
         snippets=snippets(project),
         tables={name: Table(name, columns) for name, columns in _TABLES.items()},
     )
-
-
-def is_good(key: Key) -> bool:
-    """Whether the key opens anything now."""
-    return key.revoked_at is None or key.revoked_at > clock.now_ms()
 
 
 def _findings() -> list[Finding]:

@@ -59,5 +59,5 @@ def address() -> str:
 def _key(keys: list[Key]) -> str:
     """The newest good publishable key that is known in full."""
     now_ms = clock.now_ms()
-    good = [key.key for key in keys if key.key and (key.revoked_at is None or key.revoked_at > now_ms)]
+    good = [key.key for key in keys if key.key and key.is_good(now_ms)]
     return good[-1] if good else NO_KEY

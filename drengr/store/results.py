@@ -60,6 +60,10 @@ class Key(NamedTuple):
     last_used_at: int | None  # epoch ms, start of the hour; None: never
     revoked_at: int | None  # epoch ms; ahead of now: it was rotated and is good until then
 
+    def is_good(self, now_ms: int) -> bool:
+        """Whether it opens anything at that moment."""
+        return self.revoked_at is None or self.revoked_at > now_ms
+
 
 class Session(NamedTuple):
     """Somebody who is signed in to the page."""
