@@ -251,23 +251,25 @@ def _insert(connection: sqlite3.Connection, rows: list[Row], *, all_or_none: boo
     all_or_none  the transaction is rolled back when there are repeats: nothing needs to be kept then
     """
     identities = Identities(connection, (pair for pair, _ in rows))
+    numbers = [identities[pair] for pair, _ in rows]
     (before,) = connection.execute(_LAST_ID).fetchone()
-    inserted = connection.executemany(_INSERT, [(*row, identities[pair]) for pair, row in rows]).rowcount
+    complete = ((*row, number) for (_, row), number in zip(rows, numbers, strict=True))  # one by one: less to collect
+    inserted = connection.executemany(_INSERT, complete).rowcount
     if inserted == len(rows):
         (last_id,) = connection.execute("SELECT last_insert_rowid()").fetchone()
         ids = range(last_id - inserted + 1, last_id + 1)
-        new = [(row[0], row[2], row[5]) for _, row in rows]
-        numbers = [identities[pair] for pair, _ in rows]
+        times = [row[5] for _, row in rows]
+        _add_to_totals(connection, ((row[0], row[2], row[5]) for _, row in rows))
     elif all_or_none:
         return inserted, range(0)
     else:  # a repeat takes an id too, which is nobody's
         stored = connection.execute(_STORED_AFTER, (before,)).fetchall()
         ids = range(stored[0][0], stored[-1][0] + 1) if stored else range(0)
-        new = [row[2:] for row in stored]
         numbers = [row[1] for row in stored]
-    _add_to_totals(connection, new)
-    times = zip(numbers, (at for _, _, at in new), strict=True)
-    note_stored(connection, identities, times, before, with_repeats=inserted < len(rows))
+        times = [row[4] for row in stored]
+        _add_to_totals(connection, (row[2:] for row in stored))
+    events = zip(numbers, times, strict=True)
+    note_stored(connection, identities, events, before, with_repeats=inserted < len(rows))
     return inserted, ids
 
 
