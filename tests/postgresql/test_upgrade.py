@@ -1,10 +1,13 @@
 """Tables of an older version are brought up to date, and are then as a new database has them: contract 13."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import psycopg
 import pytest
 
 from drengr.people.questions import Who
-from drengr.store import Key, open_store, planned_upgrade
+from drengr.store import DatabaseError, Key, open_store, planned_upgrade
+from drengr.store.postgresql import schema
 from drengr.store.postgresql.schema import MIGRATIONS
 from tests.admin import event
 from tests.conftest import NOW_MS, shared_data
@@ -74,5 +77,31 @@ def test_what_was_in_them_is_there(older):
         assert isinstance(key, Key) and key.key is key.last_used_at is None
         assert store.add(1, [event(event_id="A"), event(event_id="G", install_id="d", external_id=None)])[:2] == (1, 1)
         assert store.person(1, Who("user", "A")).events == 5
+    finally:
+        store.close()
+
+
+def test_an_upgrade_that_is_kept_from_ending_is_one_sentence_and_changes_nothing(older, monkeypatch):
+    monkeypatch.setattr(schema, "_UPGRADE_S", 0.2)
+    before = definitions(older)
+    with psycopg.connect(older) as reader:
+        reader.execute("SELECT count(*) FROM semantic_events")
+        with pytest.raises(DatabaseError, match=r"not made or brought up to date within .*; all is as it was\. See in"):
+            open_store(older, access="upgrade")
+    assert definitions(older) == before
+
+
+def test_what_an_older_service_stores_while_the_upgrade_waits_is_kept(older):
+    """Its transaction inserts an event of somebody new, and is committed once the upgrade has begun."""
+    with ThreadPoolExecutor(1) as pool, psycopg.connect(older) as writer:
+        writer.execute(OLD_EVENT, (b"\x03Z", "new", "N", NOW_MS, NOW_MS))
+        upgrading = pool.submit(open_store, older, access="upgrade")
+        with psycopg.connect(older, autocommit=True) as watch:
+            while not watch.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
+                pass
+        writer.commit()
+        store = upgrading.result()
+    try:
+        assert store.person(1, Who("user", "N")).events == 1
     finally:
         store.close()

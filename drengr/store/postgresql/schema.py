@@ -5,14 +5,16 @@ from pathlib import Path
 
 from psycopg import errors
 
+from drengr.log import faults
 from drengr.store.clock import now_ms
-from drengr.store.errors import DatabaseError
+from drengr.store.errors import Busy, DatabaseError
 from drengr.store.postgresql.connections import Connection
-from drengr.store.postgresql.database import LONG_WRITE_S, Database, commit
+from drengr.store.postgresql.database import Database, commit
 from drengr.store.results import Access
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 OLDEST_VERSION = 14
+_UPGRADE_S = 3600.0  # for all steps, which write every event anew at most once
 _ONE_AT_A_TIME = 1146244466  # the lock's number: our application_id in an SQLite file
 # Not to_regclass: its cache does not see what another made while this one waited for the lock.
 _ABOUT = """
@@ -63,11 +65,19 @@ def make_ready(database: Database, access: Access) -> None:
         raise DatabaseError(f"The tables are those of an older version of Drengr ({step}): drengr db migrate")
     if access in ("read", "inspect"):
         raise DatabaseError("The PostgreSQL database has no tables of Drengr's yet; start the service first.")
+    if there:
+        steps = ", ".join(path.stem for path in pending)
+        faults.warning("The tables are brought up to date (%s); until that is done events are refused.", steps)
     try:
-        with database.writing(time.monotonic() + LONG_WRITE_S) as (connection, _):
+        with database.writing(time.monotonic() + _UPGRADE_S) as (connection, _):
             connection.execute("SELECT pg_advisory_xact_lock(?)", (_ONE_AT_A_TIME,))
             _make_or_migrate(connection)  # looked at anew: another may have done it meanwhile
             commit(connection)
+    except (errors.QueryCanceled, Busy):
+        raise DatabaseError(
+            f"The tables were not made or brought up to date within {_UPGRADE_S / 60:.0f} minutes; all is as it was."
+            " See in pg_stat_activity who keeps PostgreSQL from it, and start again."
+        ) from None
     except errors.InsufficientPrivilege:
         raise DatabaseError(_MAY_NOT.format(schema=schema)) from None
     except errors.ReadOnlySqlTransaction:

@@ -1,4 +1,5 @@
 -- Whose events they are: identities and persons, and events that point to them (contract 8). The events are written anew.
+LOCK TABLE semantic_events IN ACCESS EXCLUSIVE MODE; -- a service of the older version must not add to them meanwhile
 CREATE FUNCTION pg_temp.folded(id text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
   SELECT CASE WHEN id COLLATE "C" ~* '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'
     THEN lower(id COLLATE "C") ELSE id END
