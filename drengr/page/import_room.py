@@ -15,7 +15,7 @@ from drengr.page import addresses
 from drengr.page.frame import render, room
 from drengr.page.guessing import HEAD_BYTES, guessed_source
 from drengr.page.snippets import Snippet, address
-from drengr.page.tables import Column, Table, csv_answer, wants_csv
+from drengr.page.tables import Column, Table, csv_answer, every_row, wants_csv
 from drengr.store import Project, Store
 
 VENDORS = {  # source → whose files it reads
@@ -98,8 +98,7 @@ def import_file(project: Project) -> Response:
 
 def _import_rows(store: Store, project: Project) -> Iterator[tuple[object, ...]]:
     """All imports, newest first; read while the file is sent."""
-    before = None
-    while found := store.imports(project.id, MAX_LIMIT, before):
-        for each in found:
-            yield tuple("" if value is None else value for value in shown_import(each).values())
-        before = found[-1].number
+    newest: int | None = None
+    past = every_row(lambda before: store.imports(project.id, MAX_LIMIT, before), newest, lambda _, each: each.number)
+    for each in past:
+        yield tuple("" if value is None else value for value in shown_import(each).values())

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from flask import Response, request
 
-from drengr.admin.questions import MAX_LIMIT, PageQuery, Position, cursor_text, page_query
+from drengr.admin.questions import MAX_LIMIT, PageQuery, cursor_text, page_query
 from drengr.admin.shown import StoredEvent
 from drengr.admin.words import BadSlot
 from drengr.api.service import service
@@ -15,7 +15,7 @@ from drengr.page import addresses
 from drengr.page.event import properties_of
 from drengr.page.frame import last_event_at, render, room
 from drengr.page.name_boxes import names_to_choose, with_name_meant
-from drengr.page.tables import Column, Table, csv_answer, wants_csv
+from drengr.page.tables import Column, Table, behind, csv_answer, every_row, wants_csv
 from drengr.page.words import visible
 from drengr.sources import READERS
 from drengr.store import Place, Project, Store, place_of, place_text
@@ -146,14 +146,8 @@ def _keys(events: Iterable[StoredEvent], columns: list[str]) -> list[str]:
 def _csv_rows(
     store: Store, project: Project, query: PageQuery, columns: list[str]
 ) -> Iterator[tuple[object, ...]]:
-    query = query._replace(limit=MAX_LIMIT)
-    while True:
-        page = store.page(project.id, query)
-        for each in page:
-            yield (
-                each.id, each.event_name, each.external_id, each.install_id, iso_text(each.occurred_at),
-                iso_text(each.received_at), each.source, *(cell.text for cell in _cells(each, columns)),
-            )  # fmt: skip
-        if len(page) < query.limit:
-            return
-        query = query._replace(before=Position(page[-1].occurred_at, page[-1].id))
+    for each in every_row(lambda page: store.page(project.id, page), query._replace(limit=MAX_LIMIT), behind):
+        yield (
+            each.id, each.event_name, each.external_id, each.install_id, iso_text(each.occurred_at),
+            iso_text(each.received_at), each.source, *(cell.text for cell in _cells(each, columns)),
+        )  # fmt: skip

@@ -15,7 +15,7 @@ from drengr.page.frame import render, room
 from drengr.page.name_boxes import name_meant
 from drengr.page.periods import Period
 from drengr.page.series import Chart, bars, chart, events_by_unit, people_by_unit
-from drengr.page.tables import Column, Table, csv_answer, wants_csv
+from drengr.page.tables import Column, Table, csv_answer, every_row, wants_csv
 from drengr.people.asked import names_cursor, names_query
 from drengr.people.questions import NamesQuery
 from drengr.people.results import NameSummary
@@ -102,14 +102,11 @@ def one_name(project: Project) -> Response | str:
 def _summary(store: Store, project: Project, name: str, now_ms: int) -> NameSummary:
     """The line of that very name in the list. Raises ApiError 404."""
     query = NamesQuery(MAX_LIMIT, periods.today(now_ms).days[0], query=name, counts_people=False)
-    while True:
-        found = store.names(project.id, query)
-        for each in found:
-            if each.event_name == name:
-                return each
-        if len(found) < query.limit:
-            raise ApiError(404, "No event of this project has this name. Erased events take their names with them.")
-        query = query._replace(after=(found[-1].events, found[-1].event_name))
+    listed = every_row(lambda page: store.names(project.id, page), query, _behind)
+    found = next((each for each in listed if each.event_name == name), None)
+    if found is None:
+        raise ApiError(404, "No event of this project has this name. Erased events take their names with them.")
+    return found
 
 
 def _line(store: Store, project: Project, shown: Period, name: NameSummary) -> str:
@@ -129,15 +126,14 @@ def _people(store: Store, project: Project, shown: Period, name: str) -> Chart:
 
 
 def _csv_names(store: Store, project: Project, query: NamesQuery) -> Iterator[tuple[object, ...]]:
-    query = query._replace(limit=MAX_LIMIT, after=None)
-    while True:
-        found = store.names(project.id, query)
-        for name in found:
-            seen = iso_text(name.first_seen_at), iso_text(name.last_seen_at)
-            yield name.event_name, name.label, name.events, name.people, *seen
-        if len(found) < query.limit:
-            return
-        query = query._replace(after=(found[-1].events, found[-1].event_name))
+    first = query._replace(limit=MAX_LIMIT, after=None)
+    for name in every_row(lambda page: store.names(project.id, page), first, _behind):
+        seen = iso_text(name.first_seen_at), iso_text(name.last_seen_at)
+        yield name.event_name, name.label, name.events, name.people, *seen
+
+
+def _behind(query: NamesQuery, name: NameSummary) -> NamesQuery:
+    return query._replace(after=(name.events, name.event_name))
 
 
 def _csv_properties(properties: list[dict]) -> Iterator[tuple[object, ...]]:

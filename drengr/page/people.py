@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from flask import Response
 
-from drengr.admin.questions import MAX_LIMIT, PageQuery, Position, cursor_text
+from drengr.admin.questions import MAX_LIMIT, PageQuery, cursor_text
 from drengr.admin.shown import StoredEvent
 from drengr.answering import properties_of
 from drengr.api.errors import ApiError
@@ -16,7 +16,7 @@ from drengr.page import addresses, event
 from drengr.page.frame import render, room
 from drengr.page.name_boxes import names_to_choose, with_name_meant
 from drengr.page.periods import day_text
-from drengr.page.tables import Column, Table, csv_answer, wants_csv
+from drengr.page.tables import Column, Table, behind, csv_answer, every_row, wants_csv
 from drengr.people.asked import people_query, person_page_query
 from drengr.people.questions import PeopleQuery, Seen, Who
 from drengr.people.results import Person
@@ -119,14 +119,12 @@ def _told(each: StoredEvent) -> list[tuple[str, str]]:
 
 
 def _csv_people(store: Store, project: Project, query: PeopleQuery) -> Iterator[tuple[object, ...]]:
-    query = query._replace(limit=MAX_LIMIT, before=None)
-    while True:
-        found = store.people(project.id, query)
-        for person in found:
-            yield _csv_person(person)
-        if len(found) < query.limit:
-            return
-        query = query._replace(before=Seen(found[-1].last_seen_at, found[-1].number))
+    first = query._replace(limit=MAX_LIMIT, before=None)
+    return map(_csv_person, every_row(lambda page: store.people(project.id, page), first, _behind))
+
+
+def _behind(query: PeopleQuery, person: Person) -> PeopleQuery:
+    return query._replace(before=Seen(person.last_seen_at, person.number))
 
 
 def _csv_person(person: Person) -> tuple[object, ...]:
@@ -135,12 +133,7 @@ def _csv_person(person: Person) -> tuple[object, ...]:
 
 
 def _csv_events(store: Store, project: Project, who: Who, query: PageQuery) -> Iterator[tuple[object, ...]]:
-    query = query._replace(limit=MAX_LIMIT)
-    while True:
-        page = store.person_page(project.id, who, query)
-        for each in page:
-            times = iso_text(each.occurred_at), iso_text(each.received_at)
-            yield (*each[:7], *times, each.dims, each.measures, each.properties)
-        if len(page) < query.limit:
-            return
-        query = query._replace(before=Position(page[-1].occurred_at, page[-1].id))
+    first = query._replace(limit=MAX_LIMIT)
+    for each in every_row(lambda page: store.person_page(project.id, who, page), first, behind):
+        times = iso_text(each.occurred_at), iso_text(each.received_at)
+        yield (*each[:7], *times, each.dims, each.measures, each.properties)

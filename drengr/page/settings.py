@@ -15,7 +15,7 @@ from drengr.page import addresses, session
 from drengr.page.frame import may_know_all, render, room
 from drengr.page.keep import MOST_DAYS
 from drengr.page.snippets import snippets
-from drengr.page.tables import Column, Table, csv_answer, wants_csv
+from drengr.page.tables import Column, Table, csv_answer, every_row, wants_csv
 from drengr.store import Project, Store, clock
 
 _MIB = 2**20
@@ -110,12 +110,13 @@ def _key_rows(store: Store, project: Project) -> Iterator[Row]:
 
 
 def _erasure_rows(store: Store, project: Project) -> Iterator[Row]:
-    before = None
-    while found := store.erasures(project.id, MAX_LIMIT, before):
-        for each in found:
-            numbers = each.events, each.devices
-            yield each.id, each.kind, each.person, *numbers, _time(each.erased_at), each.status, each.by
-        before = found[-1].id
+    newest: int | None = None
+    receipts = every_row(
+        lambda before: store.erasures(project.id, MAX_LIMIT, before), newest, lambda _, receipt: receipt.id
+    )
+    for each in receipts:
+        numbers = each.events, each.devices
+        yield each.id, each.kind, each.person, *numbers, _time(each.erased_at), each.status, each.by
 
 
 def _session_rows(store: Store, project: Project) -> Iterable[Row]:

@@ -1,19 +1,24 @@
 """Tables of the page: what a template shows as rows, and a file of CSV with all of them (contract 12)."""
 
 import csv
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from types import SimpleNamespace
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from flask import Response, request
 
 from drengr.admin.exports import csv_cell
+from drengr.admin.questions import MAX_LIMIT, PageQuery, Position
+from drengr.admin.shown import StoredEvent
 from drengr.api.streaming import streamed
 from drengr.page.addresses import changed
 
 MOST_ROWS = 100_000
 _PIECE = 500  # rows
+
+Asked = TypeVar("Asked")
+Row = TypeVar("Row")
 
 
 class Column(NamedTuple):
@@ -38,6 +43,26 @@ class Table(NamedTuple):
     def csv_url(self) -> str:
         """The address of this very view as a file."""
         return changed(format="csv", table=self.name, limit=None)
+
+
+def every_row(
+    page: Callable[[Asked], Sequence[Row]], asked: Asked, following: Callable[[Asked, Row], Asked]
+) -> Iterator[Row]:
+    """The rows of a list, page after page, each page when it is wanted: a file is made while it is sent.
+
+    page       MAX_LIMIT rows from there on, fewer at the end
+    following  what is asked next, behind the last row of a page
+    """
+    while found := page(asked):
+        yield from found
+        if len(found) < MAX_LIMIT:
+            return
+        asked = following(asked, found[-1])
+
+
+def behind(query: PageQuery, event: StoredEvent) -> PageQuery:
+    """The page of events that follows an event."""
+    return query._replace(before=Position(event.occurred_at, event.id))
 
 
 def wants_csv(table: str, *, is_first: bool = False) -> bool:
