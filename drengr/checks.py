@@ -94,8 +94,9 @@ def _disk(store: Store) -> Finding:
 def _growth_bytes_a_day(store: Store, condition: Condition) -> float:
     today = now_ms() // DAY_MS
     lines = store.ledger(None, 0, today + 1)
-    there = sum(line.counts["stored"] - sum(line.by("removed").values()) for line in lines)
-    recent = sum(line.counts["stored"] for line in lines if line.day > today - _WEEK)
+    left = [(line.day, line.counts["stored"] - sum(line.by("removed").values())) for line in lines]
+    there = sum(events for _, events in left)
+    recent = sum(events for day, events in left if day > today - _WEEK)
     return recent / _WEEK * condition.bytes["db"] / there if there > 0 else 0.0
 
 
@@ -155,7 +156,10 @@ def _secret_key(store: Store) -> Finding:
 
 
 def _backup(store: Store) -> Finding:
-    last = store.condition().last_backup_at
+    condition = store.condition()
+    last = condition.last_backup_at
+    if condition.disk_free_bytes is None:
+        return Finding("backup", "ok", "PostgreSQL's backups are made with its own tools and cannot be seen from here.")
     if not last:
         return Finding("backup", "warn", "No backup was ever made.", "See docs/operating.md for a copy every night.")
     age_hours = (now_ms() - last) / 3_600_000

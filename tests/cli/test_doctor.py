@@ -9,6 +9,7 @@ import pytest
 from click.testing import CliRunner
 
 from drengr import checks
+from drengr.admin.deletions import DeletionQuery
 from drengr.cli import main
 from drengr.people.questions import Who
 from drengr.store import Problem, back_up
@@ -92,6 +93,17 @@ def test_the_disk_is_measured_by_last_weeks_growth(ask, monkeypatch, store, tena
     usage = shutil.disk_usage("/")._replace(free=int(growth * days))
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
     assert ask()[1]["disk"]["status"] == status
+
+
+def test_events_that_were_deleted_again_are_no_growth(ask, monkeypatch, store, tenant, database_path):
+    store.add(tenant.project.id, [event(event_id=str(i), received_at=now_ms()) for i in range(70)])
+    store.delete_events(tenant.project.id, DeletionQuery(event_name="order_completed"))
+    store.add(tenant.project.id, [event(event_id="stays", received_at=now_ms() + 1)])
+    assert store.go_on_removing(10) and len(store.ledger(None, 0, 30_000)) == 1
+    usage = shutil.disk_usage("/")._replace(free=os.path.getsize(database_path) * 40)
+    monkeypatch.setattr(checks, "_DISK_WARN", 0)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+    assert ask()[1]["disk"]["status"] == "ok"
 
 
 def test_a_wal_that_grows_is_a_warning(ask, monkeypatch, store, tenant):
