@@ -104,10 +104,12 @@ def test_bars_stand_over_the_same_hour_of_the_day_before():
         ([1, 2, 6], "9 events from 2026-11-20 to 2026-11-22, most on Sunday 22 (6)."),
         ([0, 1, 0], "1 event from 2026-11-20 to 2026-11-22, on Saturday 21."),
         ([0, 7, 0], "7 events from 2026-11-20 to 2026-11-22, all on Saturday 21."),
+        ([2, 2, 1], "5 events from 2026-11-20 to 2026-11-22, at most 2 a day."),
+        ([1] * 7 + [5], "12 events from 2026-11-20 to 2026-11-27, most on Friday 27 Nov (5)."),
     ],
 )
 def test_the_caption_says_what_the_picture_shows(values, says):
     first = epoch_ms("2026-11-20T00:00:00Z", "iso8601")
-    shown = Period(first, first + 3 * DAY_MS - 1, NOW_MS, None)
+    shown = Period(first, first + len(values) * DAY_MS - 1, NOW_MS, None)
     counted = dict(zip(shown.units, values, strict=True))
     assert chart("events", "events", sum(values), shown, bars(shown, counted, None)).caption == says
