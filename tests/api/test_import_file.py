@@ -58,8 +58,11 @@ FORMS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("method", ["post", "put"])  # curl --data-binary @FILE, curl -T FILE
-@pytest.mark.parametrize("content_type", [None, "application/x-www-form-urlencoded", "application/octet-stream"])
+@pytest.mark.parametrize(
+    ("method", "content_type"),
+    [("post", "application/x-www-form-urlencoded"), ("put", None), ("post", "application/octet-stream")],
+    ids=["curl --data-binary @FILE", "curl -T FILE", "octets"],
+)
 @pytest.mark.parametrize("form", FORMS)
 def test_a_file_in_any_form_lands_once(form, content_type, method, client, tenant, rows):
     data, files = FORMS[form]
@@ -140,7 +143,7 @@ def test_a_wrong_question_is_refused_before_anything_is_stored(query, words, cli
 @pytest.mark.parametrize(
     ("data", "stored", "words"),
     [
-        (gzip.compress(many(20_000))[:-2000], True, "ends in the middle"),
+        (gzip.compress(many(6000))[:-2000], True, "ends in the middle"),
         (gzip.compress(many(3000)) + b"garbage", 3000, "damaged"),
         (b"[" + many(3000).replace(b"\n", b",") + b'{"event_type":"cut', 3000, "ends in the middle"),
         (zipped({"a.json": many(3000), "b.zip": zipped({"c": b"{}"})}), 3000, "zip inside a zip"),
@@ -156,7 +159,7 @@ def test_a_broken_file_keeps_what_was_read_and_says_so(data, stored, words, clie
     assert words in answer.json["error"]
     assert "Sending the same again changes nothing" in answer.json["error"]
     assert answer.json["imported"] == len(rows())
-    assert len(rows()) > 10_000 if stored is True else len(rows()) == stored
+    assert len(rows()) > 1000 if stored is True else len(rows()) == stored
     again = send(client, tenant, data)
     assert (again.json["imported"], again.json["duplicates"]) == (0, answer.json["imported"])
 

@@ -98,7 +98,7 @@ def test_the_service_answers_as_described(description, served, path, method, mod
     cases = description[path][method].as_strategy(generation_mode=mode)
 
     @settings(
-        max_examples=15,
+        max_examples=5,
         deadline=None,
         derandomize=True,
         database=None,
