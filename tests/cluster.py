@@ -41,9 +41,12 @@ class Cluster:
 
     settings  lines of its configuration, such as "fsync=off"
     auth      how it knows a role: "trust", or "scram-sha-256", which takes 10 ms of both
+    primary   the server that this one is a standby of
     """
 
-    def __init__(self, *settings: str, port: int | None = None, auth: str = "trust") -> None:
+    def __init__(
+        self, *settings: str, port: int | None = None, auth: str = "trust", primary: "Cluster | None" = None
+    ) -> None:
         self.folder = Path(mkdtemp(prefix="drengr-pg-"))
         self.port = port or 5432
         self._bin = binaries()
@@ -55,6 +58,9 @@ class Cluster:
         self._password_file = self.folder / "password"
         self._password_file.write_text(_PASSWORD)
         self._password_file.chmod(0o644)
+        if primary is not None:
+            self._run("pg_basebackup", "-d", primary.url("postgres"), "-D", self._data, "-R", "-c", "fast", "--no-sync")
+            return
         self._run("initdb", "-D", self._data, "-U", "owner", "-A", auth, "--pwfile", self._password_file,
                   "-E", "UTF8", "--locale", "C.UTF-8", "--no-sync")  # fmt: skip
 
@@ -91,6 +97,10 @@ class Cluster:
     def stop(self, mode: str = "fast") -> None:
         """As `systemctl stop` does."""
         self._run("pg_ctl", "-D", self._data, "-m", mode, "-w", "stop")
+
+    def promote(self) -> None:
+        """Let the standby take over."""
+        self._run("pg_ctl", "-D", self._data, "-w", "promote")
 
     def signal(self, number: int) -> None:
         """To the postmaster and all its processes."""
