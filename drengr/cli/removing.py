@@ -17,14 +17,13 @@ from drengr.cli.printing import answer, say, shown
 from drengr.cli.times import Time
 from drengr.people.erasures import Erasure
 from drengr.people.questions import Who
-from drengr.sources import SOURCES
+from drengr.sources import STORED_SOURCES
 from drengr.store import Store
 
 _STEP_S = 1.0
 _LEAST_STEP_S = 0.3
 _DAYS = re.compile("([0-9]{1,6})d")
 _MOST_DAYS = 36_600
-_SOURCES = ("admin", "amplitude_http", *SOURCES)
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask; without a terminal nothing is done without it.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only say how many events would go.")
@@ -132,7 +131,7 @@ def events() -> None:
 
 @events.command("delete")
 @click.option("--event-name", type=Text(), help="Only this event: as stored, or as people write it.")
-@click.option("--source", type=click.Choice(_SOURCES), help="Only what came from there.")
+@click.option("--source", type=click.Choice(STORED_SOURCES), help="Only what came from there.")
 @click.option("--since", type=Time(), help="Only since: 7d, 12h, 90m, or an ISO-8601 time.")
 @click.option("--until", type=Time(), help="The same; a date means that whole day.")
 @click.option("--project", type=Text(), metavar="NAME|ID", help="Default: the only one.")

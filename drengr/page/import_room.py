@@ -16,15 +16,9 @@ from drengr.page.frame import render, room
 from drengr.page.guessing import HEAD_BYTES, guessed_source
 from drengr.page.snippets import Snippet, address
 from drengr.page.tables import Column, Table, csv_answer, every_row, wants_csv
+from drengr.sources import SOURCES
 from drengr.store import Project, Store
 
-VENDORS = {  # source → whose files it reads
-    "amplitude": "Amplitude",
-    "mixpanel": "Mixpanel",
-    "posthog": "PostHog",
-    "ga4": "Google Analytics 4 (BigQuery)",
-    "generic": "rows of your own (generic)",
-}
 _SHOWN = 50  # imports; CSV has all
 _IMPORTS = (
     Column("Number"), Column("When"), Column("File"), Column("Source"), Column("Stored", True),
@@ -60,7 +54,7 @@ def import_room(project: Project) -> Response | str:
     return render(
         "import.html",
         "Import",
-        vendors=VENDORS,
+        vendors={name: source.VENDOR for name, source in SOURCES.items()},
         mapping=_MAPPING,
         looked_at_bytes=LOOKED_AT_BYTES,
         head_bytes=HEAD_BYTES,

@@ -17,7 +17,7 @@ from drengr.page.frame import last_event_at, render, room
 from drengr.page.name_boxes import names_to_choose, with_name_meant
 from drengr.page.tables import Column, Table, behind, csv_answer, every_row, wants_csv
 from drengr.page.words import visible
-from drengr.sources import READERS
+from drengr.sources import STORED_SOURCES
 from drengr.store import Place, Project, Store, place_of, place_text
 
 _AT_ONCE = 100  # rows
@@ -69,7 +69,7 @@ def live(project: Project) -> Response | str:
         keys=_keys(found, columns),
         filters={name: request.args[name] for name in _FILTER_WORDS if request.args.get(name)},
         filter_words=_FILTER_WORDS,
-        sources=(*READERS, "admin"),
+        sources=STORED_SOURCES,
         names=names_to_choose(here.store, project, here.now_ms()),
         more=cursor_text(found[-1].occurred_at, found[-1].id) if len(found) == query.limit else None,
         is_first="cursor" not in request.args and "until" not in request.args,

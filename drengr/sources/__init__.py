@@ -26,6 +26,7 @@ SOURCES = {
 }
 # The acceptor's rows come without a `source`; Drengr's own export is taken by the command alone.
 READERS = {**SOURCES, amplitude_http.SOURCE: amplitude_http, drengr.SOURCE: drengr}
+STORED_SOURCES = (amplitude_http.SOURCE, *SOURCES, "admin")  # what the column `source` may hold (contract 2)
 
 
 class BadSource(ValueError):
@@ -142,7 +143,7 @@ def _read_again(rows: Iterable[object]) -> Mapped:
         try:
             if not isinstance(row, dict):
                 raise BadRow("unreadable", row.reason if isinstance(row, Unreadable) else "not an object")
-            mapped.events.append(drengr.stored_event(row))
+            mapped.events.append(drengr.stored_event(row, STORED_SOURCES))
         except BadRow as bad:
             mapped.skipped.append(Skipped(position, bad.code, str(bad), bad.event_name))
     return mapped

@@ -7,6 +7,7 @@ from drengr.events.times import BadTime, epoch_ms
 from drengr.sources.bags import bag_of
 
 SOURCE = "amplitude"
+VENDOR = "Amplitude"
 NEEDED = ("event_type", "event_time", "device_id", "user_id")
 _IDS = ("event_time", "client_event_time", "device_id", "user_id", "$insert_id", "insert_id", "session_id")
 _BAGS = ("event_properties", "user_properties")

@@ -4,6 +4,7 @@ Nothing is mapped: names, ids, times, source, dims, measures and properties are 
 `project` are new. By command only: who holds a key of one project must not choose when an event was received.
 """
 
+from collections.abc import Sequence
 from typing import TypeGuard
 
 import orjson
@@ -14,22 +15,24 @@ from drengr.events.times import iso_text
 
 SOURCE = "drengr"
 NEEDED = ("event_name", "occurred_at", "install_id", "external_id")
-# What the column `source` may hold (contract 2).
-STORED_SOURCES = ("amplitude_http", "amplitude", "mixpanel", "posthog", "ga4", "generic", "admin")
 
 _TEXTS = ("event_id", "app_package", "install_id", "external_id")  # or null
 
 
-def stored_event(row: dict[str, object]) -> Event:
-    """The event that a row of the export is. Raises BadRow when a column is missing or of another type."""
+def stored_event(row: dict[str, object], sources: Sequence[str]) -> Event:
+    """The event that a row of the export is.
+
+    sources  those that stored events have
+    Raises   BadRow when a column is missing or of another type
+    """
     for column in (*_TEXTS, "session_id", "properties"):
         if column not in row:
             raise _bad(column, "is missing")
     name, source, session_id = row.get("event_name"), row.get("source"), row["session_id"]
     if not _is_text(name):
         raise BadRow("no_name", "missing event name")
-    if source not in STORED_SOURCES:
-        raise _bad("source", f"is none of {', '.join(STORED_SOURCES)}")
+    if source not in sources:
+        raise _bad("source", f"is none of {', '.join(sources)}")
     texts = {column: row[column] for column in _TEXTS}
     for column, text in texts.items():
         if not (text is None or _is_text(text)):

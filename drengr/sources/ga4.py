@@ -7,6 +7,7 @@ from drengr.events.times import epoch_ms
 from drengr.sources.bags import bag_of, decoded, object_of
 
 SOURCE = "ga4"
+VENDOR = "Google Analytics 4 (BigQuery)"
 META = {
     "dedup": "GA4 export has no canonical event id; dedup key = sha256(user_pseudo_id + event_name + event_timestamp)"
 }

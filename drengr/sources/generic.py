@@ -6,6 +6,7 @@ from drengr.events.times import UNITS, epoch_ms
 from drengr.sources.bags import bag_of, decoded
 
 SOURCE = "generic"
+VENDOR = "rows of your own (generic)"
 REQUIRED = ("event_name_field", "timestamp_field", "timestamp_unit", "user_id_field", "anon_id_field")
 OPTIONAL = ("dedup_id_field", "props_field")
 _CONSUMED = ("event_name_field", "timestamp_field", "user_id_field", "anon_id_field", "dedup_id_field")

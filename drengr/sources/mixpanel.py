@@ -7,6 +7,7 @@ from drengr.events.times import epoch_ms, in_window, ms_of_wall_clock
 from drengr.sources.bags import bag_of
 
 SOURCE = "mixpanel"
+VENDOR = "Mixpanel"
 NEEDED = ("event", "properties.time", "properties.distinct_id")
 _IDS = ("distinct_id", "time", "$user_id", "$insert_id")
 _CONSUMED = ("distinct_id", "time")

@@ -5,6 +5,7 @@ from drengr.events.times import epoch_ms
 from drengr.sources.bags import bag_of
 
 SOURCE = "posthog"
+VENDOR = "PostHog"
 _IDS = ("distinct_id", "person_id", "timestamp", "uuid", "id")
 NEEDED = ("event", "timestamp", "distinct_id")
 

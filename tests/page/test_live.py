@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from drengr.sources import STORED_SOURCES
 from tests.admin import event
 from tests.factories import amplitude_event, envelope
 from tests.page.reading import api, rows_of, text_of
@@ -30,6 +31,11 @@ def test_an_event_of_another_project_is_not_there(client, month, tenant, make_te
     client.post("/batch", json=envelope(other.publishable_key, amplitude_event()))
     number = api(client, other, "events?limit=1")[0]["id"]
     assert client.get(f"{month}/events/{number}").status_code == 404
+
+
+def test_live_offers_the_sources_that_events_have(client, month):
+    offered = re.search(r'<datalist id="sources">(.*?)</datalist>', client.get(f"{month}/live").text)[1]
+    assert re.findall(r'value="(\w+)"', offered) == list(STORED_SOURCES)
 
 
 def test_live_tells_what_came_since_the_last_look(client, month, tenant):

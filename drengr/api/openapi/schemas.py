@@ -3,7 +3,7 @@
 from drengr.admin.posted import MAX_SLOTS
 from drengr.events.event import MAX_EVENT_ID
 from drengr.events.outcomes import CHANGED, DOORS, DROPPED, REFUSED, REMOVED
-from drengr.sources import SOURCES
+from drengr.sources import SOURCES, STORED_SOURCES
 
 TEXT = {"type": "string"}
 TEXT_OR_NULL = {"type": ["string", "null"]}
@@ -50,7 +50,7 @@ _SHOWN_EVENT = closed(
     event_id=TEXT_OR_NULL,
     install_id=TEXT_OR_NULL,
     session_id={"type": ["integer", "string", "null"]},
-    source={"enum": ["amplitude_http", *SOURCES, "admin"]},
+    source={"enum": [*STORED_SOURCES]},
     received_at=INSTANT,
 )
 
