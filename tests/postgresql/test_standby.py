@@ -29,7 +29,7 @@ def pair():
         primary = stack.enter_context(Cluster(*FAST[:2], "synchronous_standby_names=*", "synchronous_commit=local"))
         database = primary.make_database()
         standby = stack.enter_context(Cluster(*FAST[:2], primary=primary))
-        until(lambda: primary.execute(database, "SELECT FROM pg_stat_replication WHERE sync_state = 'sync'"))
+        until(lambda: primary.execute(database, "SELECT 1 FROM pg_stat_replication WHERE sync_state = 'sync'"))
         with closing(open_store(primary.url(database))) as store:
             made = store.make_project("shop")
             assert store.add(1, [event(event_id="a")]) == Added(1, 0)
