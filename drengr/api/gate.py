@@ -1,6 +1,7 @@
 """How much is worked on at once; past that, a quick 503 (contract 4: infrastructure)."""
 
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from queue import Empty, SimpleQueue
 
 from flask import request
@@ -15,6 +16,7 @@ _LONGEST_PAGE = 1000
 # A megabyte of JSON becomes some thirty of Python objects while it is mapped; a page of 1,000 events may be 9 MB, and
 # is there four times over before it is JSON.
 _LARGE_AT_ONCE = 2
+_PAGES_WAITING = 32  # for their turn: each has a thread, and without threads nobody is answered
 
 
 class Gate:
@@ -26,7 +28,7 @@ class Gate:
     def __init__(self, places: int) -> None:
         self._places = _Places(places)
         self._large = _Places(_LARGE_AT_ONCE)
-        self._pages = _Places(_LARGE_AT_ONCE)
+        self._pages = _Places(_LARGE_AT_ONCE, most_waiting=_PAGES_WAITING)
         self._samples = _Places(1, "another sample of events is being looked through")
         self._heavy = _Places(1, "another funnel or retention is being worked out")
 
@@ -52,11 +54,12 @@ class Gate:
 class _Places:
     """A counting semaphore made of C: threading.Semaphore is Python, and took 70 us of a busy request's 1,250."""
 
-    def __init__(self, count: int, taken: str = "more requests than this service can work on") -> None:
+    def __init__(
+        self, count: int, taken: str = "more requests than this service can work on", most_waiting: int | None = None
+    ) -> None:
         self._taken = taken
-        self._free: SimpleQueue[None] = SimpleQueue()
-        for _ in range(count):
-            self._free.put(None)
+        self._free = _queue_of(count)
+        self._seats = None if most_waiting is None else _queue_of(most_waiting)
 
     def __enter__(self) -> None:
         try:
@@ -70,6 +73,25 @@ class _Places:
     def _wait(self) -> None:
         waited = arrivals.waited_s(request.environ.get("gunicorn.socket"))
         try:
-            self._free.get(timeout=max(0.0, _GIVE_UP_S - waited))
+            with self._seats_taken():
+                self._free.get(timeout=max(0.0, _GIVE_UP_S - waited))
         except Empty:
             raise Busy(self._taken) from None
+
+    @contextmanager
+    def _seats_taken(self) -> Iterator[None]:
+        if self._seats is None:
+            yield
+            return
+        self._seats.get_nowait()
+        try:
+            yield
+        finally:
+            self._seats.put(None)
+
+
+def _queue_of(count: int) -> "SimpleQueue[None]":
+    queue: SimpleQueue[None] = SimpleQueue()
+    for _ in range(count):
+        queue.put(None)
+    return queue

@@ -29,6 +29,7 @@ class WaitingWorker(ThreadWorker):
         self._fresh: dict[Connection, None] = {}  # nothing said yet
         self._idle: dict[Connection, None] = {}  # between two requests
         self._arriving: dict[Connection, None] = {}
+        self._large: dict[Connection, None] = {}  # those of them of which much is here
         self._queued: dict[Connection, None] = {}  # long bodies without a thread
         self._sending: dict[Connection, None] = {}
         self._leaving: dict[Connection, None] = {}
@@ -48,6 +49,7 @@ class WaitingWorker(ThreadWorker):
     def _unwait(self, conn: Connection) -> None:
         if conn in conn.state:
             del conn.state[conn]
+            self._large.pop(conn, None)
             if conn.state is self._sending:
                 self._answers_bytes -= conn.answer_bytes
             if conn.state is not self._queued:

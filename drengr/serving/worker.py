@@ -34,6 +34,7 @@ TAKEN_OVER = (
 _ANSWER_S = 60.0  # for a client to take an answer
 _MAX_HELD_BYTES = 64 * 1024 * 1024  # of requests that arrive, and again of answers that are not taken
 _LARGE_BYTES = 64 * 1024
+_CONNECTIONS_FOR_ONE_MORE = 64
 _SEND_BUFFER_BYTES = 128 * 1024  # the kernel's own would hold 4 MB for each client that does not read
 _SLOW_BYTES_PER_S = 1024
 _STOP_IDLE_S, _STOP_ARRIVING_S, _STOP_ANSWER_S = 2.0, 3.0, 4.0
@@ -72,10 +73,16 @@ class Worker(WaitingWorker):
             self.sockets = []  # a worker stopped at a bad moment comes here twice
 
     def accept(self, listener) -> None:
-        """Let the new connection wait in the loop until its request is here."""
-        self._takes_in_one(listener)
-        if self.nr_conns >= self.worker_connections:
-            self._let_one_go()
+        """Let new connections wait in the loop until their requests are here.
+
+        One at a time, so that workers share them evenly; beside many slow clients, whose rounds of the loop are long,
+        more: the kernel turned honest ones away, who tried again after a second or three.
+        """
+        for _ in range(1 + self.nr_conns // _CONNECTIONS_FOR_ONE_MORE):
+            if not self._takes_in_one(listener):
+                break
+            if self.nr_conns >= self.worker_connections:
+                self._let_one_go()
 
     def _takes_in_one(self, listener) -> bool:
         try:
@@ -126,6 +133,8 @@ class Worker(WaitingWorker):
         else:
             if conn.state is not self._arriving:
                 self._wait(conn, self._arriving, self._arriving_s, EVENT_READ, self._read)
+            if len(conn.arriving.bytes) > _LARGE_BYTES:
+                self._large[conn] = None
             if conn.arriving.wants_continue and not conn.told_to_continue:
                 conn.told_to_continue = True
                 with suppress(OSError):
@@ -134,11 +143,10 @@ class Worker(WaitingWorker):
                 pass
 
     def _refuse_oldest_large(self) -> bool:
-        for conn in self._arriving:
-            if len(conn.arriving.bytes) > _LARGE_BYTES:
-                self._refuse(conn, 503)
-                return True
-        return False
+        conn = next(iter(self._large), None)
+        if conn is not None:
+            self._refuse(conn, 503)
+        return conn is not None
 
     # Being worked on --------------------------------------------------------------------------------------------------
 
