@@ -1,6 +1,7 @@
 """Events of one project, read slice by slice: the loop behind exports, over HTTP and by command (contract 9)."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 from typing import NamedTuple, Protocol
 
 from drengr.admin.exports import ExportQuery, WholeEvent
@@ -83,10 +84,11 @@ def hours(store: Events, project_id: int, received: range) -> Iterator[Hour]:
     received  epoch ms
     """
     newest = store.last_id()
-    for day in range(received.start // DAY_MS, -(-received.stop // DAY_MS)):
+    lines = store.ledger(project_id, received.start // DAY_MS, (received.stop - 1) // DAY_MS)
+    for day, of_that_day in groupby(sorted(lines, key=_day), _day):
         of_day = range(max(received.start, day * DAY_MS), min(received.stop, (day + 1) * DAY_MS))
         found: dict[int, tuple[int, int]] = {}
-        for first, last in _spans(store.ledger(project_id, day, day), newest):
+        for first, last in _spans(of_that_day, newest):
             seen = first - 1
             while seen < last:
                 looked = store.hours_after(project_id, of_day, seen, last)
@@ -108,7 +110,11 @@ def events_of_hour(store: Events, project_id: int, hour: Hour) -> Iterator[list[
             yield found.events
 
 
-def _spans(lines: Sequence[LedgerDay], newest: int) -> list[tuple[int, int]]:
+def _day(line: LedgerDay) -> int:
+    return line.day
+
+
+def _spans(lines: Iterable[LedgerDay], newest: int) -> list[tuple[int, int]]:
     """The ids of these lines as spans that do not overlap, ascending."""
     spans: list[tuple[int, int]] = []
     ids = [(line.first_id, line.last_id) for line in lines if line.first_id is not None and line.last_id is not None]

@@ -7,8 +7,10 @@ fields goes back into those fields, `user.` keys into user_properties, everythin
 import re
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from hashlib import sha1
 from typing import NamedTuple
-from uuid import UUID, uuid5
+from uuid import UUID
 
 import orjson
 
@@ -23,20 +25,18 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _HOUR = re.compile(r"(\d{4})(\d\d)(\d\d)T(\d{1,2})", re.ASCII)  # scripts write T1 too
 _NAME_AND_VERSION = re.compile(r"(.*\S.*) (\d.*)", re.DOTALL)
 
-# Every key that Amplitude's rows have; what is not kept here stays as it stands.
-_ROW: dict[str, object] = {
-    "$insert_id": None, "$insert_key": None, "$schema": None, "adid": None, "amplitude_attribution_ids": None,
-    "amplitude_event_type": None, "amplitude_id": None, "app": None, "city": None, "client_event_time": None,
-    "client_upload_time": None, "country": None, "data": {}, "data_type": "event", "device_brand": None,
-    "device_carrier": None, "device_family": None, "device_id": None, "device_manufacturer": None, "device_model": None,
-    "device_type": None, "dma": None, "event_id": None, "event_properties": {}, "event_time": None, "event_type": None,
+# Those of the keys of Amplitude's rows for which nothing is kept here.
+_NOT_KEPT: dict[str, object] = {
+    "$insert_key": None, "$schema": None, "adid": None, "amplitude_attribution_ids": None, "amplitude_event_type": None,
+    "amplitude_id": None, "city": None, "client_upload_time": None, "country": None, "data": {}, "data_type": "event",
+    "device_brand": None, "device_carrier": None, "device_manufacturer": None, "device_model": None, "dma": None,
     "global_user_properties": None, "group_properties": {}, "groups": {}, "idfa": None, "ip_address": None,
-    "is_attribution_event": None, "language": None, "library": None, "location_lat": None, "location_lng": None,
-    "os_name": None, "os_version": None, "partner_id": None, "paying": None, "plan": {}, "platform": None,
-    "processed_time": None, "region": None, "sample_rate": None, "server_received_time": None,
-    "server_upload_time": None, "session_id": -1, "source_id": None, "start_version": None, "user_creation_time": None,
-    "user_id": None, "user_properties": {}, "uuid": None, "version_name": None,
+    "is_attribution_event": None, "language": None, "location_lat": None, "location_lng": None, "partner_id": None,
+    "paying": None, "plan": {}, "platform": None, "region": None, "sample_rate": None, "source_id": None,
+    "start_version": None, "user_creation_time": None,
 }  # fmt: skip
+# They end each line, written once: that is quicker to write and to pack than one by one between the others.
+_REST = b"," + orjson.dumps(_NOT_KEPT, option=orjson.OPT_APPEND_NEWLINE)[1:]
 
 
 class BadHours(ValueError):
@@ -86,38 +86,65 @@ def hour_time(hour: int) -> datetime:
 
 def amplitude_lines(app: App, events: Iterable[WholeEvent]) -> bytes:
     """One line an event."""
-    option = orjson.OPT_APPEND_NEWLINE
-    return b"".join([orjson.dumps(amplitude_row(app, event), option=option) for event in events])
+    return b"".join([orjson.dumps(_kept(app, event))[:-1] + _REST for event in events])
 
 
 def amplitude_row(app: App, event: WholeEvent) -> dict[str, object]:
     """One event with all the keys that Amplitude's rows have."""
-    dims = orjson.loads(event.dims)
+    return _NOT_KEPT | _kept(app, event)
+
+
+def _kept(app: App, event: WholeEvent) -> dict[str, object]:
+    """What is known of the event, under Amplitude's keys; never empty."""
+    dims: dict[str, str] = orjson.loads(event.dims)
     occurred, received = _time_text(event.occurred_at), _time_text(event.received_at)
-    row = _ROW | {
+    event_type = _event_type(event.event_name, dims)
+    os_name, os_version = _name_and_version(_system_dim(dims, "os"))
+    device, version = _system_dim(dims, "device_model"), _system_dim(dims, "app_version")
+    properties: dict[str, object] = {}
+    user_properties: dict[str, object] = {}
+    for bag in (dims, orjson.loads(event.measures)):
+        for key, value in bag.items():
+            if key.startswith(USER):
+                user_properties[key[len(USER) :]] = value
+            else:
+                properties[key] = value
+    return {
         "$insert_id": event.event_id,
         "app": app.number,
         "client_event_time": occurred,
+        "device_family": device,
         "device_id": event.install_id,
+        "device_type": device,
         "event_id": event.id,
+        "event_properties": properties,
         "event_time": occurred,
-        "event_type": _event_type(event.event_name, dims),
+        "event_type": event_type,
         "library": f"drengr/{event.source}",
+        "os_name": os_name,
+        "os_version": os_version,
         "processed_time": received,
         "server_received_time": received,
         "server_upload_time": received,
         "session_id": event.session_id if isinstance(event.session_id, int) else -1,
         "user_id": event.external_id,
-        "uuid": str(uuid5(app.uuid, str(event.id))),
+        "user_properties": user_properties,
+        "uuid": _uuid5(app.uuid, str(event.id)),
+        "version_name": version,
     }
-    row["os_name"], row["os_version"] = _name_and_version(_system_dim(dims, "os"))
-    row["device_type"] = row["device_family"] = _system_dim(dims, "device_model")
-    row["version_name"] = _system_dim(dims, "app_version")
-    bags: dict[bool, dict[str, object]] = {False: {}, True: {}}
-    for key, value in (*dims.items(), *orjson.loads(event.measures).items()):
-        is_user = key.startswith(USER)
-        bags[is_user][key.removeprefix(USER) if is_user else key] = value
-    return row | {"event_properties": bags[False], "user_properties": bags[True]}
+
+
+def _uuid5(namespace: UUID, name: str) -> str:
+    """As uuid.uuid5, three times as fast.
+
+    >>> from uuid import uuid5
+    >>> _uuid5(UUID(int=7), "12") == str(uuid5(UUID(int=7), "12"))
+    True
+    """
+    digest = bytearray(sha1(namespace.bytes + name.encode(), usedforsecurity=False).digest()[:16])
+    digest[6], digest[8] = digest[6] & 0x0F | 0x50, digest[8] & 0x3F | 0x80
+    digits = digest.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
 
 
 def _event_type(name: str, dims: dict[str, str]) -> str:
@@ -134,6 +161,7 @@ def _system_dim(dims: dict[str, str], key: str) -> str | None:
     return dims.pop(key) if dims.get(key, "").strip() else None
 
 
+@lru_cache(256)
 def _name_and_version(os: str | None) -> tuple[str | None, str | None]:
     """The two that were joined; it does not matter where, as reading joins them again.
 
@@ -150,8 +178,14 @@ def _time_text(ms: int) -> str:
     >>> _time_text(1795190400120)
     '2026-11-20 16:00:00.120000'
     """
-    time = _EPOCH + timedelta(milliseconds=ms)
-    return f"{time:%Y-%m-%d %H:%M:%S}.{time.microsecond:06}"
+    day, of_day = divmod(ms, DAY_MS)
+    second, of_second = divmod(of_day, 1000)
+    return f"{_day_text(day)} {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}.{of_second:03}000"
+
+
+@lru_cache(1024)
+def _day_text(day: int) -> str:
+    return f"{_EPOCH + timedelta(days=day):%Y-%m-%d}"
 
 
 def _hour_ms(text: str | None, name: str) -> int:

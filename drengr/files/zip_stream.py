@@ -1,8 +1,8 @@
 """A zip archive of gzip files, made while it is sent: members of any size, in constant memory (contract 9).
 
 It is read by Python, by unzip, and by readers that never look back. Those learn a member's size behind it, which Java
-takes only from deflated members, not from stored ones, and in 32 bits. So members are deflated, though gzip has packed
-them already, and cut into parts long before 4 GiB.
+takes only from deflated members, not from stored ones, and in 32 bits. So members are deflated, without trying to make
+smaller what gzip has packed already, and cut into parts long before 4 GiB.
 """
 
 import zipfile
@@ -13,6 +13,7 @@ from typing import IO, NamedTuple, cast
 
 MOST_PART_BYTES = 2**30  # as gzip packs it
 _LEVEL = 1
+_NOT_SMALLER = 0  # deflate's level
 _OLDEST_YEAR = 1980  # of a zip
 _FOR_ITS_OWNER = 0o600 << 16
 
@@ -28,7 +29,7 @@ class Member(NamedTuple):
 def zip_pieces(members: Iterable[Member]) -> Iterator[bytes]:
     """The archive, piece by piece, none of them empty; each member is packed by gzip."""
     sink = _Sink()
-    with zipfile.ZipFile(cast(IO[bytes], sink), "w", zipfile.ZIP_DEFLATED, compresslevel=_LEVEL) as archive:
+    with zipfile.ZipFile(cast(IO[bytes], sink), "w", zipfile.ZIP_DEFLATED, compresslevel=_NOT_SMALLER) as archive:
         for member in members:
             text = iter(member.text)
             piece, part = next(text, None), 0
