@@ -29,7 +29,7 @@ def create(project: str, kind: str, as_json: bool) -> None:
     PROJECT is its name or id. Prints the key; a secret one is never shown again.
     """
     check_output()
-    with open_store(must_exist=True) as store:
+    with open_store(must_exist=True, access="write") as store:
         key = store.make_key(chosen_project(store, project), kind)
         show_once(
             json.dumps({f"{kind}_key": key}) if as_json else key,
@@ -71,7 +71,7 @@ def rotate(key: str, grace: int | None, as_json: bool) -> None:
     time of --grace, or until it is revoked.
     """
     check_output()
-    with open_store(must_exist=True) as store:
+    with open_store(must_exist=True, access="write") as store:
         old = _good_key(store, key)
         if old.revoked_at is not None:
             raise click.UsageError(
@@ -109,7 +109,7 @@ def revoke(key: str, as_json: bool) -> None:
 
     KEY is the id that `drengr key list` shows, or the key itself. Tells when it was last used.
     """
-    with open_store(must_exist=True) as store:
+    with open_store(must_exist=True, access="write") as store:
         old = _good_key(store, key)
         if not store.revoke_key(str(old.id)):
             raise _no_good_key()

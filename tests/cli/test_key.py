@@ -31,6 +31,17 @@ def test_a_key_is_shown_in_full_once_at_creation(drengr, shop, kind, prefix):
         assert (key in text) == (kind == "publishable")  # which is in every app anyway
 
 
+@pytest.mark.sqlite
+@pytest.mark.parametrize("words", [("create", "shop", "--kind", "secret"), ("rotate", "2"), ("revoke", "2")])
+def test_a_backup_whose_keys_are_changed_is_a_backup_no_more(drengr, shop, tmp_path, words):
+    """A later `drengr backup --keep` would remove it."""
+    copy = str(tmp_path / "copy.db")
+    drengr("backup", copy)
+    assert drengr("key", *words, DRENGR_DATABASE=copy).exit_code == 0
+    refused = drengr("backup", copy)
+    assert refused.exit_code == 1 and "is no backup of this database" in refused.output
+
+
 def test_list_shows_id_project_kind_hint_and_times(drengr, shop):
     keys = json.loads(drengr("key", "list", "--json").output)
     assert [(key["id"], key["project"], key["kind"], key["revoked_at"]) for key in keys] == [
