@@ -2,9 +2,9 @@
 
 import ast
 import sys
+from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 PACKAGE = Path(__file__).parents[1] / "drengr"
 FILES = sorted(path for path in PACKAGE.rglob("*.py"))
@@ -60,10 +60,16 @@ def room_of(module: str) -> str:
     return "cli" if parts[1:] == ["__main__"] else parts[1] if len(parts) > 1 else "drengr"
 
 
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text())
+
+
+@cache
 def imports_of(path: Path) -> set[str]:
     """Full names of the modules that a file imports: `from drengr.api import gate` is drengr.api.gate."""
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -87,8 +93,12 @@ def files_outside(*rooms: str) -> list[Path]:
     return [path for path in FILES if room_of(module_of(path)) not in rooms]
 
 
-def named(paths: list[Path]) -> dict:
-    return {"argvalues": paths, "ids": [module_of(path) for path in paths]}
+def tops_of(path: Path) -> set[str]:
+    return {top(module) for module in imports_of(path)}
+
+
+def names(paths: Iterable[Path]) -> list[str]:
+    return [module_of(path) for path in paths]
 
 
 def test_the_list_of_rooms_is_the_list_of_folders_and_files():
@@ -96,58 +106,57 @@ def test_the_list_of_rooms_is_the_list_of_folders_and_files():
     assert set(MAY_IMPORT) > CORE
 
 
-@pytest.mark.parametrize("path", **named(FILES))
-def test_a_file_imports_only_from_the_rooms_below_it(path):
-    room = room_of(module_of(path))
-    ours = {module: room_of(module) for module in imports_of(path) if top(module) == "drengr"}
-    assert {module: to for module, to in ours.items() if to not in MAY_IMPORT[room] and to != room} == {}
+def test_a_file_imports_only_from_the_rooms_below_it():
+    for path in FILES:
+        room = room_of(module_of(path))
+        ours = {module: room_of(module) for module in imports_of(path) if top(module) == "drengr"}
+        above = {module: to for module, to in ours.items() if to not in MAY_IMPORT[room] and to != room}
+        assert above == {}, module_of(path)
 
 
-@pytest.mark.parametrize("path", **named(files_of(*CORE)))
-def test_the_core_imports_the_standard_library_orjson_and_itself_but_nothing_of_the_machine(path):
-    tops = {top(module) for module in imports_of(path)} - {"drengr", "orjson"}
-    assert tops <= sys.stdlib_module_names
-    assert tops & IMPURE == set()
+def test_the_core_imports_the_standard_library_orjson_and_itself_but_nothing_of_the_machine():
+    for path in files_of(*CORE):
+        tops = tops_of(path) - {"drengr", "orjson"}
+        assert tops <= sys.stdlib_module_names and tops & IMPURE == set(), module_of(path)
 
 
-@pytest.mark.parametrize("path", **named(files_of(*CORE)))
-def test_the_core_has_no_clock(path):
-    tree = ast.parse(path.read_text())
-    asked = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
-    assert asked & {"now", "utcnow", "today", "environ", "getenv"} == set()
-    assert not any(isinstance(node, ast.Name) and node.id in ("open", "print", "input") for node in ast.walk(tree))
+def test_the_core_has_no_clock():
+    for path in files_of(*CORE):
+        nodes = list(ast.walk(tree_of(path)))
+        asked = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+        called = {node.id for node in nodes if isinstance(node, ast.Name)}
+        assert asked & {"now", "utcnow", "today", "environ", "getenv"} == set(), module_of(path)
+        assert called & {"open", "print", "input"} == set(), module_of(path)
 
 
-@pytest.mark.parametrize("path", **named(files_outside("store")))
-def test_only_the_store_knows_sql(path):
-    assert {top(module) for module in imports_of(path)} & {"sqlite3", "peewee", "playhouse", "psycopg"} == set()
+def test_only_the_store_knows_sql():
+    sql = {"sqlite3", "peewee", "playhouse", "psycopg"}
+    assert names(path for path in files_outside("store") if tops_of(path) & sql) == []
 
 
-@pytest.mark.parametrize("path", **named(files_outside("store")))
-def test_outside_the_store_nobody_knows_which_store_it_is(path):
+def test_outside_the_store_nobody_knows_which_store_it_is():
     below = ("drengr.store.sqlite", "drengr.store.postgresql")
-    assert [module for module in imports_of(path) if module.startswith(below)] == []
+    assert [(module_of(path), module) for path in files_outside("store") for module in imports_of(path)
+            if module.startswith(below)] == []  # fmt: skip
 
 
-@pytest.mark.parametrize("path", **named(files_outside("api", "page")))
-def test_only_the_doors_and_the_page_know_flask(path):
+def test_only_the_doors_and_the_page_know_flask():
     brought = {"flask", "werkzeug", "jinja2", "markupsafe", "itsdangerous"}
-    assert {top(module) for module in imports_of(path)} & brought == set()
+    assert names(path for path in files_outside("api", "page") if tops_of(path) & brought) == []
 
 
-@pytest.mark.parametrize("path", **named(files_outside("serving")))
-def test_only_what_starts_the_service_knows_gunicorn(path):
-    assert "gunicorn" not in {top(module) for module in imports_of(path)}
+def test_only_what_starts_the_service_knows_gunicorn():
+    assert names(path for path in files_outside("serving") if "gunicorn" in tops_of(path)) == []
 
 
 def test_what_runs_the_service_needs_no_other_library():
     listed = {line.split("#")[0].strip() for line in (PACKAGE.parent / "requirements.txt").read_text().splitlines()}
-    names = {"".join(c for c in line if c.isalpha() or c == " ").split()[0] for line in listed if line}
-    assert names == {"flask", "gunicorn", "peewee", "orjson"}
+    ours = {"".join(c for c in line if c.isalpha() or c == " ").split()[0] for line in listed if line}
+    assert ours == {"flask", "gunicorn", "peewee", "orjson"}
     brought = {"click", "werkzeug", "jinja2", "markupsafe", "itsdangerous", "playhouse"}  # by flask and peewee
     extra = [path for path in FILES if "postgresql" in path.parts]  # its psycopg is an extra
     used = {top(module) for path in FILES if path not in extra for module in imports_of(path)}
-    assert used - sys.stdlib_module_names - {"drengr"} <= names | brought
+    assert used - sys.stdlib_module_names - {"drengr"} <= ours | brought
 
 
 VAGUE = ("utils", "helper", "manager", "process_", "handle_", "misc")
@@ -157,9 +166,8 @@ def test_no_file_has_a_name_that_says_nothing():
     assert [path.name for path in FILES if path.stem in ("utils", "helpers", "common", "misc", "data")] == []
 
 
-@pytest.mark.parametrize("path", **named(FILES))
-def test_no_function_has_a_name_that_says_nothing(path):
+def test_no_function_has_a_name_that_says_nothing():
     allowed = {"handle_request", "handle_error"}  # gunicorn's own
-    functions = {node.name for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.FunctionDef)}
-    vague = {name for name in functions for word in VAGUE if word in name} - allowed
-    assert vague == set()
+    for path in FILES:
+        functions = {node.name for node in ast.walk(tree_of(path)) if isinstance(node, ast.FunctionDef)}
+        assert {name for name in functions for word in VAGUE if word in name} - allowed == set(), module_of(path)
