@@ -1,11 +1,11 @@
 """Contract 8, the funnel: any chain, each event serves one step, events of one millisecond in either order."""
 
 import random
-from itertools import permutations
+from itertools import pairwise, permutations
 
 import pytest
 
-from drengr.people.funnels import names_of, reached
+from drengr.people.funnels import names_of, reached, reached_in_blocks
 from drengr.people.questions import FunnelQuery
 
 SINCE, UNTIL, WITHIN = 10, 20, 5
@@ -50,11 +50,21 @@ def stream(asked: FunnelQuery, events: list[tuple[int, int, str]]) -> list[tuple
     return sorted(seen, key=lambda row: row[1:])
 
 
+def columns(asked: FunnelQuery, events: list[tuple[int, int, str]]) -> list[tuple[list[int], list[int]]]:
+    """The same as one block."""
+    seen = stream(asked, events)
+    return [
+        ([at for _, at, index in seen if index == number], [person for person, _, index in seen if index == number])
+        for number in range(len(names_of(asked)))
+    ]
+
+
 @pytest.mark.parametrize(("steps", "events", "expected"), CASES.values(), ids=CASES)
 def test_a_person_reached_these_steps(steps, events, expected):
     asked = query(steps)
     happened = [(7, int(word[1:]), word[0]) for word in events.split()]
     assert reached(asked, stream(asked, happened)) == expected
+    assert reached_in_blocks(asked, [columns(asked, happened)]) == expected
 
 
 def plainly_reached(asked: FunnelQuery, events: list[tuple[int, str]]) -> int:
@@ -85,3 +95,18 @@ def test_every_chain_is_found_that_the_contract_means(steps):
         expected = [sum(depth >= step for depth in depths) for step in range(1, len(steps) + 1)]
         assert reached(asked, stream(asked, happened)) == expected
         assert reached(asked, sorted(stream(asked, happened))) == expected, "a person after the other"
+
+
+@pytest.mark.parametrize("steps", ["AB", "ABC", "CAB", "ABA", "AAB"])
+@pytest.mark.parametrize("edges", [(), (14,), (10, 11, 16, 21), range(8, 28)])
+def test_it_is_the_same_however_the_events_are_cut_into_blocks(steps, edges):
+    chance, asked = random.Random(steps), query(steps)
+    for people in (3, 30):
+        events = [(chance.randrange(people), chance.randrange(8, 28), chance.choice("AAAABC")) for _ in range(90)]
+        cuts = [-1, *edges, 99]
+        blocks = [
+            columns(asked, [row for row in events if start <= row[1] < end])
+            for start, end in pairwise(cuts)
+        ]
+        somebody = [row for row in events if row[0]]  # 0 is nobody
+        assert reached_in_blocks(asked, blocks) == reached(asked, stream(asked, somebody))
