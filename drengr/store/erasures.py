@@ -10,7 +10,7 @@ from drengr.store.sql import Reader, Statements
 _RECEIPT = """
 INSERT INTO erasures (project_id, kind, person, number, events, devices, shared_devices, erased_at, erased_by,
                       requester, removal_id)
-VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?)
+VALUES (?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?) RETURNING id
 """
 _RECEIPTS = """
 SELECT id, kind, person, events, devices, erased_at, removal_id, erased_by, shared_devices, number, requester
@@ -58,21 +58,24 @@ def begin(
     *,
     erased_at: int,
     bound: int,
+    condition: dict[str, Any] | None = None,
 ) -> Begun:
-    """The tombstone, the receipt and what is to go, in the caller's transaction."""
+    """The tombstone, the receipt and what is to go, in the caller's transaction.
+
+    bound, condition  of the removal
+    """
     gone = [who, *(Who("device", device) for device in found.devices)]
     if who.kind == "user":  # its id in the device's column means the same person
         gone.append(Who("device", who.id))
     floors.entomb(connection, project_id, gone, erased_at)
-    removal_id = removal_rows.begin(connection, project_id, "erased", bound, began_at=erased_at)
+    removal_id = removal_rows.begin(connection, project_id, "erased", bound, condition, began_at=erased_at)
     connection.executemany(_ERASING, [(removal_id, *identity) for identity in found.identities])
     person = floors.Hashes.of(connection, project_id).person(who)
     counted = len(found.devices), found.shared_devices
-    connection.execute(
+    receipt = connection.execute(
         _RECEIPT, (project_id, who.kind, person, found.number, *counted, erased_at, by, requester, removal_id)
-    )
-    newest = connection.execute("SELECT max(id) FROM erasures WHERE project_id = ?", (project_id,)).fetchall()
-    return Begun(newest[0][0], removal_id, found.user)
+    ).fetchall()
+    return Begun(receipt[0][0], removal_id, found.user)
 
 
 def erasures(database: Reader, project_id: int, limit: int, before: int | None = None) -> list[Erasure]:

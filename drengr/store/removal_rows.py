@@ -10,6 +10,7 @@ from drengr.store.sql import Statements
 EVER, NEVER = -(2**62), 2**62  # epoch ms, and ids: before and after all
 _PROJECT = "project"  # in a condition: all of it
 _ENTOMBED = "entombed"  # likewise: whatever the project's tombstones forbid
+_UNSEEN = "unseen"  # likewise: the id after which are the events that could not be seen when the erasure began
 
 
 class Removal(NamedTuple):
@@ -29,6 +30,11 @@ class Removal(NamedTuple):
         return is_of_all(self.condition)
 
     @property
+    def unseen_after(self) -> int | None:
+        """All events that transactions stored which were under way when the erasure began have larger ids."""
+        return self.condition.get(_UNSEEN)
+
+    @property
     def is_of_entombed(self) -> bool:
         """Whether it takes whatever the project's tombstones forbid."""
         return bool(self.condition.get(_ENTOMBED))
@@ -37,6 +43,11 @@ class Removal(NamedTuple):
 def is_of_all(condition: dict[str, Any]) -> bool:
     """Whether a removal of this condition takes the project itself too."""
     return bool(condition.get(_PROJECT))
+
+
+def of_unseen(after: int) -> dict[str, Any]:
+    """The condition of an erasure, see Removal.unseen_after."""
+    return {_UNSEEN: after}
 
 
 def filters(condition: dict[str, Any]) -> tuple[str, list[Any]]:
@@ -60,12 +71,12 @@ def begin(
 ) -> int:
     """The number of a new removal, in the caller's transaction."""
     row = project_id, why, began_at, bound, orjson.dumps(condition or {}).decode()
-    connection.execute(
+    made = connection.execute(
         "INSERT INTO removals (project_id, why, began_at, bound, condition, events, worked_at)"
-        " VALUES (?, ?, ?, ?, ?, 0, 0)",
+        " VALUES (?, ?, ?, ?, ?, 0, 0) RETURNING id",
         row,
     )
-    return int(connection.execute("SELECT max(id) FROM removals WHERE project_id = ?", (project_id,)).fetchall()[0][0])
+    return int(made.fetchall()[0][0])
 
 
 def begin_of_all(connection: Statements, project_id: int) -> int:

@@ -16,6 +16,7 @@ from drengr.events.times import DAY_MS
 from drengr.log import faults
 from drengr.store import floors
 from drengr.store.clock import now_ms
+from drengr.store.errors import Busy
 from drengr.store.removal_rows import EVER, NEVER, Removal, end, filters, for_ever
 from drengr.store.tombstones import Forbidden
 
@@ -81,6 +82,12 @@ class Parts(Protocol):
     def entombed(self, project_id: int, after_person: int) -> Iterator[Forbidden]:
         """See drengr.store.tombstones.forbidden."""
 
+    def stored_in_spite(self, project_id: int, after_id: int, before: int) -> Iterator[tuple[list[int], int]]:
+        """(events that tombstones forbid, of some ids after that one; the last of these ids), up to the newest.
+
+        before  epoch ms: only those that occurred earlier
+        """
+
     def drop(self, project_id: int) -> None:
         """Delete what a project has besides events and removals, but not the project itself."""
 
@@ -125,15 +132,18 @@ class Remover:
 
     def _finish(self, removal: Removal, deadline: float) -> bool:
         """Whether all of its events are gone, for good."""
+        is_settled = now_ms() >= removal.began_at + self._parts.settles_ms  # what a pass that begins now sees, it ends
         while True:
-            ids, after = self._next(removal)
+            ids, after = self._next(removal, is_settled)
             if not ids:
                 break
-            self._take(removal, ids, after)
+            try:
+                self._take(removal, ids, after)
+            except Busy:  # somebody stores events of these very people: what is left goes later
+                deadline = 0.0
             if time.monotonic() > deadline:
                 self._changes(_WORKED, now_ms() - _LEFT_MS, 0, removal.id)
                 return False
-        is_settled = now_ms() >= removal.began_at + self._parts.settles_ms
         if is_settled and removal.is_of_all:
             self._parts.drop(removal.project_id)
         is_clean = is_settled and self._parts.clean(anew=removal.why == "erased")
@@ -142,14 +152,15 @@ class Remover:
             return False
         return True
 
-    def _next(self, removal: Removal) -> tuple[list[int], After | None]:
+    def _next(self, removal: Removal, is_settled: bool) -> tuple[list[int], After | None]:
         """(some of its events; what is to be done when they are gone)."""
         if removal.is_of_entombed:
             return self._next_entombed(removal), None
         if removal.why == "erased":
             rows = self._parts.read(_ERASING.format(bound=self._parts.bound), (removal.id, removal.bound, self._most()))
-            behind = (removal.id, rows[-1][1], rows[-1][1], rows[-1][2]) if rows else ()
-            return [row[0] for row in rows], (_ERASED, behind)
+            if not rows:
+                return self._next_unseen(removal) if is_settled else [], None
+            return [row[0] for row in rows], (_ERASED, (removal.id, rows[-1][1], rows[-1][1], rows[-1][2]))
         if removal.why == "undone":
             key = removal.project_id, removal.condition["import"]
             ids = [row[0] for row in self._parts.read(_UNDOING, (*key, self._most()))]
@@ -163,8 +174,20 @@ class Remover:
         if rows:
             self._from[removal.id] = rows[0][1]
         elif self._from.pop(removal.id, None) is not None:
-            return self._next(removal)  # once more from the start: an older event may have been stored meanwhile
+            return self._next(removal, is_settled)  # from the start: an older event may have been stored meanwhile
         return [row[0] for row in rows], None
+
+    def _next_unseen(self, removal: Removal) -> list[int]:
+        """Some events of transactions that looked for the tombstone before it was there, whatever ids they brought."""
+        if removal.unseen_after is None:
+            return []
+        begin = self._from.get(removal.id, removal.unseen_after)
+        for ids, last_id in self._parts.stored_in_spite(removal.project_id, begin, removal.began_at):
+            if ids:
+                return ids[: self._most()]
+            self._from[removal.id] = last_id
+        self._from.pop(removal.id, None)
+        return []
 
     def _next_entombed(self, removal: Removal) -> list[int]:
         for found in self._parts.entombed(removal.project_id, self._from.get(removal.id, 0)):

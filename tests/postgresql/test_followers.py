@@ -79,7 +79,7 @@ def test_holes_of_repeats_are_forgotten_once_nobody_can_fill_them(store, project
 
 
 def test_a_standby_which_sees_no_locks_forgets_holes_after_a_minute(store, project, put, look, monkeypatch):
-    monkeypatch.setattr(followers, "_settled", lambda connection: 0)
+    monkeypatch.setattr(followers, "settled", lambda connection: 0)
     place = store.last_id()
     store.add(project.id, [event(event_id="a"), event(event_id="a"), event(event_id="a"), event(event_id="b")])
     _, place = look(place)
@@ -90,7 +90,7 @@ def test_a_standby_which_sees_no_locks_forgets_holes_after_a_minute(store, proje
 
 def test_who_looks_on_after_an_hour_misses_nothing(store, put, look, monkeypatch):
     """A page that was hidden, a `tail` whose reader stood still."""
-    monkeypatch.setattr(followers, "_settled", lambda connection: 0)
+    monkeypatch.setattr(followers, "settled", lambda connection: 0)
     monkeypatch.setattr(followers, "_REMEMBERED_S", 0.0)
     place = store.last_id()
     with under_way(store, event()) as (late, commit):

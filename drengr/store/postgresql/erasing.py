@@ -4,12 +4,17 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
+from psycopg import errors
+
 from drengr.people.erasures import By, Erasure
 from drengr.people.questions import Who
-from drengr.store import erasures, tombstones
+from drengr.store import erasures, floors, removal_rows, tombstones
 from drengr.store.clock import now_ms
+from drengr.store.errors import Busy
+from drengr.store.postgresql import arrays
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import LONG_WRITE_S, READ_S, Database
+from drengr.store.postgresql.followers import settled
 from drengr.store.postgresql.people import who as who_is
 from drengr.store.postgresql.removal import remove
 
@@ -30,6 +35,14 @@ JOIN information_schema.tables AS t USING (table_schema, table_name)
 WHERE c.table_schema = current_schema() AND c.column_name = 'project_id' AND t.table_type = 'BASE TABLE'
   AND c.table_name NOT IN ('semantic_events', 'removals') ORDER BY c.table_name
 """
+_LAST_ID = "SELECT coalesce(max(id), 0) FROM semantic_events"
+_BETWEEN = """
+SELECT e.id, e.occurred_at, i.install_id, i.external_id
+FROM semantic_events AS e JOIN identities AS i ON i.id = e.identity_id
+WHERE e.project_id = ? AND e.id > ? AND e.id <= ? AND e.occurred_at < ?
+"""
+_ERASED_AT = "SELECT person, erased_at FROM tombstones WHERE project_id = ? AND person = ANY(?::bytea[])"
+_IDS_AT_ONCE = 20_000
 _SETTLES_MS = 30_000  # no transaction takes longer
 _ALL_DEVICES = 2**31
 
@@ -38,8 +51,11 @@ def erase(database: Database, project_id: int, who: Who, by: By, requester: str 
     """The tombstone is committed: what is there now goes, what comes later and occurred before is refused."""
 
     def begun(connection: Connection) -> erasures.Begun:
+        unseen = removal_rows.of_unseen(settled(connection))
         found, now = _found(connection, project_id, who), now_ms()
-        return erasures.begin(connection, project_id, who, found, by, requester, erased_at=now, bound=now)
+        return erasures.begin(
+            connection, project_id, who, found, by, requester, erased_at=now, bound=now, condition=unseen
+        )
 
     return database.run(begun, LONG_WRITE_S)
 
@@ -80,7 +96,10 @@ class PostgresqlParts:
         return self._database.read(sql, tuple(parameters), READ_S)
 
     def write(self, work: Callable[[Connection], Any], rows: int) -> Any:
-        return self._database.run(work)
+        try:
+            return self._database.run(work)
+        except (errors.LockNotAvailable, errors.DeadlockDetected):
+            raise Busy("the database is busy") from None
 
     def remove(self, connection: Connection, ids: Sequence[int], why: Any) -> int:
         return remove(connection, ids, why)
@@ -90,6 +109,18 @@ class PostgresqlParts:
 
     def entombed(self, project_id: int, after_person: int) -> Iterator[tombstones.Forbidden]:
         return tombstones.forbidden(self.read, "i.user_id = ?", str, project_id, after_person)
+
+    def stored_in_spite(self, project_id: int, after_id: int, before: int) -> Iterator[tuple[list[int], int]]:
+        hashes, newest = floors.Hashes(self.read(floors.KEY)[0][0], project_id), self.read(_LAST_ID)[0][0]
+        for first in range(after_id, newest, _IDS_AT_ONCE):
+            by_person: dict[bytes, list[tuple[int, int]]] = {}
+            last = first + _IDS_AT_ONCE
+            for number, at, device, user in self.read(_BETWEEN, (project_id, first, last, before)):
+                if (whose := user if user is not None else device) is not None:
+                    who = Who("user" if user is not None else "device", whose)
+                    by_person.setdefault(hashes.person(who), []).append((number, at))
+            erased = self.read(_ERASED_AT, (project_id, arrays.blobs(by_person))) if by_person else []
+            yield [number for person, until in erased for number, at in by_person[person] if at < until], last
 
     def drop(self, project_id: int) -> None:
         for (table,) in self._database.read(_TABLES_OF_PROJECT, (), READ_S):

@@ -52,10 +52,10 @@ JOIN semantic_events AS e ON e.id BETWEEN gap.first AND gap.last ORDER BY e.id
 def here(database: Database) -> Place:
     """The place of somebody who begins to follow now."""
     with database.snapshot() as connection:
-        settled = _settled(connection)
+        ended = settled(connection)
         database.see_anew(connection)
         newest = connection.execute(_LAST_ID).fetchall()[0][0]
-        return Place.at(newest, _gaps(connection, settled, newest))
+        return Place.at(newest, _gaps(connection, ended, newest))
 
 
 def arrivals(database: Database, project_id: int, after: int, query: PageQuery) -> Arrivals:
@@ -65,7 +65,7 @@ def arrivals(database: Database, project_id: int, after: int, query: PageQuery) 
     """
     old = gaps_of(after)
     with database.snapshot() as connection:
-        settled = _settled(connection)
+        ended = settled(connection)
         database.see_anew(connection)
         newest = max(connection.execute(_LAST_ID).fetchall()[0][0], int(after))
         late = _late(connection, old)
@@ -79,17 +79,17 @@ def arrivals(database: Database, project_id: int, after: int, query: PageQuery) 
             found = events_among(connection, filters | among, query.limit) if late else []
             if len(found) == query.limit:  # the rest of them stays in the gaps
                 late = [each for each in late if each <= found[-1].id]
-                newest, settled = int(after), 0
+                newest, ended = int(after), 0
             else:
                 among = {"e.id > ? AND e.id <= ?": (int(after), newest)}
                 found += events_among(connection, filters | among, query.limit - len(found))
                 if len(found) == query.limit:
                     newest = found[-1].id
-        left = [gap for gap in _without(old, late) if gap.last > settled and not _is_forgotten(gap)]
-        return Arrivals(found, Place.at(newest, [*left, *_gaps(connection, max(settled, int(after)), newest)]))
+        left = [gap for gap in _without(old, late) if gap.last > ended and not _is_forgotten(gap)]
+        return Arrivals(found, Place.at(newest, [*left, *_gaps(connection, max(ended, int(after)), newest)]))
 
 
-def _settled(connection: Connection) -> int:
+def settled(connection: Connection) -> int:
     """Up to this id all are there for whoever looks from now on, or never will be; 0 when that is not known."""
     looked = connection.execute(_UNDER_WAY)
     is_standby, drawn = looked.fetchall()[0]
