@@ -9,7 +9,7 @@ from drengr import create_app
 from drengr.api.service import EXTENSION
 from drengr.sources import Mapped
 from drengr.store import Added
-from drengr.store.sqlite import write
+from drengr.store.entries import Entries
 from drengr.store.sqlite.group_commit import GroupCommit
 
 
@@ -34,8 +34,8 @@ def without_store():
 
 def without_ledger():
     """The service, but no row is accounted for: what the ledger costs."""
-    write.Entries.add = lambda *_: None
-    write.Entries.saw = lambda *_: None
+    Entries.add = lambda *_: None
+    Entries.saw = lambda *_: None
     Mapped.changed = Mapped.dropped = Mapped.problems = property(lambda _: {})
     return create_app()
 

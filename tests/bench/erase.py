@@ -21,8 +21,7 @@ from drengr.events.event import Event
 from drengr.events.times import DAY_MS
 from drengr.people.questions import Who
 from drengr.people.tombstones import Tombstone
-from drengr.store import Store, open_store, removing
-from drengr.store.sqlite import write
+from drengr.store import Store, additions, open_store, removing
 from tests.bench import fill
 from tests.bench.measure import Report, alternating, ratio, spread
 from tests.bench.served import Served
@@ -123,7 +122,7 @@ def a_year(report: Report, folder: str, a_day: int) -> None:
     """Days come and go: the pace of inserts and the size of the file in each month."""
     today = time.time_ns() // 1_000_000 // DAY_MS
     now, chance = [today * DAY_MS], random.Random(1)
-    removing.now_ms = write.now_ms = lambda: now[0]  # type: ignore[attr-defined]
+    removing.now_ms = additions.now_ms = lambda: now[0]  # type: ignore[attr-defined]
     path = os.path.join(folder, "year.db")
     with closing(open_store(path)) as store:
         store.make_project("year")
@@ -145,7 +144,7 @@ def a_year(report: Report, folder: str, a_day: int) -> None:
             paces.append(MONTH_DAYS * a_day / storing)
             sizes.append(os.path.getsize(path) / 2**20)
             report.say(f"month {month:2}: {paces[-1]:6.0f} rows/s, {sizes[-1]:6.1f} MiB, {letting_go:.1f} s to let go")
-        removing.now_ms = write.now_ms = lambda: time.time_ns() // 1_000_000  # type: ignore[attr-defined]
+        removing.now_ms = additions.now_ms = lambda: time.time_ns() // 1_000_000  # type: ignore[attr-defined]
     report.say(f"{a_day:,} events a day, {KEPT_DAYS} days kept")
     report.figure("rows a second in the last three months / months 2 to 4", _mean(paces[-3:]) / _mean(paces[1:4]),
                   at_least=0.9)  # fmt: skip

@@ -104,9 +104,8 @@ def test_whoever_begins_with_what_is_old_goes_on_until_it_is_gone(store, project
 def test_a_clock_that_jumps_lets_nothing_expire(store, project, rows, monkeypatch, jump_ms):
     store.keep(project, 40)
     work_off(store)
-    monkeypatch.setattr("drengr.store.removing.now_ms", lambda: now_ms() + jump_ms)
-    for writer in ("sqlite", "postgresql"):
-        monkeypatch.setattr(f"drengr.store.{writer}.write.now_ms", lambda: now_ms() + jump_ms)
+    for who in ("removing", "additions"):
+        monkeypatch.setattr(f"drengr.store.{who}.now_ms", lambda: now_ms() + jump_ms)
     assert store.add(project, [aged(20), aged(1)]).inserted == 2
     work_off(store)
     monkeypatch.undo()

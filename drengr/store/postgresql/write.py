@@ -7,17 +7,16 @@ order of its keys.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from functools import partial
 from typing import Any, NamedTuple
 
 import psycopg
 
 from drengr.events.event import Event
-from drengr.events.outcomes import door_of
-from drengr.events.times import DAY_MS
 from drengr.log import faults
 from drengr.store import floors
-from drengr.store.clock import now_ms
+from drengr.store.additions import Addition
 from drengr.store.entries import Entries
 from drengr.store.postgresql import arrays, ledger, words
 from drengr.store.postgresql.connections import Connection, Statement
@@ -68,44 +67,6 @@ ON CONFLICT (project_id, day, slot) DO UPDATE SET events = live_usage.events + e
 """
 Rows = list[tuple[Any, ...]]
 Alongside = Callable[[Connection, Added, list[int]], object]
-
-
-class Addition:
-    """The write of one request's events."""
-
-    def __init__(
-        self, project_id: int, events: list[Event], account: Account | None, metered: bool, alongside: Alongside | None
-    ) -> None:
-        self.project_id = project_id
-        self.events = events
-        self.account = account or Account(door_of(events[0].source) if events else "importer", len(events))
-        self.metered = metered
-        self.alongside = alongside
-        self.taken = events  # those that the project takes
-        self.refused = floors.NOTHING_REFUSED  # the others
-
-    def look_up(self, known: floors.Floors) -> None:
-        """Which of the events the project takes, as this transaction sees it."""
-        self.refused = known.refused(self.project_id, self.events, now_ms())
-        why = self.refused.why
-        self.taken = [event for place, event in enumerate(self.events) if place not in why] if why else self.events
-
-    def enter(self, entries: Entries, added: Added, new: Sequence[tuple[int, Event]]) -> None:
-        """Into the ledger; `new` are the events that were not here yet, with their ids."""
-        if not (self.events or self.account.received):
-            return
-        refused, account = self.refused.why.values(), self.account
-        if refused:
-            account = floors.account_of_taken(account, self.taken)
-        if self.account.again:
-            rows = [(number, event.received_at, event.source) for number, event in new]
-            entries.add_again(self.project_id, self.taken, account, rows, now_ms() // DAY_MS, refused)
-            return
-        received_at = self.events[0].received_at if self.events else now_ms()
-        key = self.project_id, received_at // DAY_MS, self.account.door
-        entries.add(key, account, added.inserted, added.duplicates, refused)
-        if new:
-            entries.saw(key, new[0][0], new[-1][0], received_at)
 
 
 class EventWriter:
@@ -203,14 +164,15 @@ class EventWriter:
         ids, row = _insert(connection, events, names + origins, identities_found)
         entries, usage, results, own_ids, first = Entries(), Counter[tuple[int, int]](), [], [], 1
         for addition in additions:
-            new = [(ids[place], event) for place, event in enumerate(addition.taken, first) if place in ids]
+            new = [(ids[place], event.received_at, event.source)
+                   for place, event in enumerate(addition.taken, first) if place in ids]  # fmt: skip
             first += len(addition.taken)
             added = Added(len(new), len(addition.taken) - len(new), *addition.refused)
-            addition.enter(entries, added, new)
+            own_ids.append([number for number, *_ in new])
+            addition.enter(entries, added, own_ids[-1], partial(iter, new))
             if addition.metered and new:
-                usage[addition.project_id, addition.events[0].received_at // DAY_MS] += len(new)
+                usage[addition.usage_day] += len(new)
             results.append(added)
-            own_ids.append([number for number, _ in new])
         for addition, added, those in zip(additions, results, own_ids, strict=True):
             if addition.alongside is not None:
                 addition.alongside(connection, added, those)

@@ -6,10 +6,9 @@ from collections.abc import Callable, Iterable
 from typing import Any, TypeVar
 
 from drengr.events.event import Event
-from drengr.events.outcomes import door_of
-from drengr.events.times import DAY_MS, HOUR_MS
+from drengr.events.times import HOUR_MS
 from drengr.store import floors
-from drengr.store.clock import now_ms
+from drengr.store.additions import Addition
 from drengr.store.entries import Entries
 from drengr.store.results import Account, Added
 from drengr.store.sqlite import ledger
@@ -91,8 +90,8 @@ class EventWriter:
         return self._database.history.codes
 
 
-class _Addition:
-    """The write of one request's events."""
+class _Addition(Addition):
+    """One that packs its rows while others may hold the turn."""
 
     def __init__(
         self,
@@ -103,27 +102,21 @@ class _Addition:
         metered: bool,
         alongside: Alongside | None,
     ) -> None:
+        super().__init__(project_id, events, account, metered, alongside)
         self.writer = writer
-        self.project_id = project_id
-        self.events = events
-        self.account = account or Account(door_of(events[0].source) if events else "importer", len(events))
-        self.metered = metered
-        self.alongside = alongside
         self.learned: Codes = {}
-        self.taken = events  # those that the project takes
-        self.refused = floors.NOTHING_REFUSED  # the others
         self._known = writer.codes
         try:
-            self._rows: list[Row] | None = rows_of(project_id, events, self._known)  # while others may hold the turn
+            self._rows: list[Row] | None = rows_of(project_id, events, self._known)
         except KeyError:  # a name or an origin is new
             self._rows = None
 
     def __call__(self, connection: sqlite3.Connection) -> Added:
-        self._look_up(floors.Floors(connection))
+        self.look_up(floors.Floors(connection))
         rows = self.rows(connection, self.learned)
         inserted, ids = _insert(connection, rows)
         if self.metered and inserted:
-            _meter(connection, Counter({self._usage_day(): inserted}))
+            _meter(connection, Counter({self.usage_day: inserted}))
         added = Added(inserted, len(rows) - inserted, *self.refused)
         entries = Entries()
         self._enter(connection, entries, added, ids)
@@ -138,10 +131,10 @@ class _Addition:
         learned: Codes = {}
         known = floors.Floors(connection)
         for addition in additions:
-            addition._look_up(known)
+            addition.look_up(known)
             rows += addition.rows(connection, learned)
             if addition.metered and addition.taken:
-                usage[addition._usage_day()] += len(addition.taken)
+                usage[addition.usage_day] += len(addition.taken)
         inserted, ids = _insert(connection, rows, all_or_none=True)
         if inserted < len(rows):
             return None
@@ -161,31 +154,12 @@ class _Addition:
         return results
 
     def _enter(self, connection: sqlite3.Connection, entries: Entries, added: Added, ids: range) -> None:
-        """Into the ledger; `ids` reach from the first row inserted for this write to its last."""
-        if not (self.events or self.account.received):
-            return
-        refused, account = self.refused.why.values(), self.account
-        if refused:
-            account = floors.account_of_taken(account, self.taken)
-        if self.account.again:
-            new = connection.execute(_NEW, (ids.start, ids.stop))
-            entries.add_again(self.project_id, self.taken, account, new, now_ms() // DAY_MS, refused)
-            return
-        received_at = self.events[0].received_at if self.events else now_ms()
-        key = self.project_id, received_at // DAY_MS, self.account.door
-        entries.add(key, account, added.inserted, added.duplicates, refused)
-        if added.inserted:
-            entries.saw(key, ids[0], ids[-1], received_at)
+        self.enter(entries, added, ids, lambda: connection.execute(_NEW, (ids.start, ids.stop)))
 
     def _ended(self, connection: sqlite3.Connection, added: Added, ids: range) -> Added:
         if self.alongside is not None:
             self.alongside(connection, added, ids)
         return added
-
-    def _look_up(self, known: floors.Floors) -> None:
-        """Which of the events the project takes, now that nobody else decides about it."""
-        self.refused = known.refused(self.project_id, self.events, now_ms())
-        self.taken = self._without_refused(self.events)
 
     def rows(self, connection: sqlite3.Connection, learned: Codes) -> list[Row]:
         """What is to be inserted; codes of new names and origins are made, and noted in `learned`.
@@ -193,22 +167,15 @@ class _Addition:
         Rows that were packed before the turn are good while their codes still hold.
         """
         if self._rows is not None and self._known is self.writer.codes:
-            return self._without_refused(self._rows)
+            return self.without_refused(self._rows)
         self._rows, self._known = None, self.writer.codes
         return rows_of(self.project_id, self.taken, TransactionCodes(connection, self._known, learned))
-
-    def _without_refused(self, those: list[_R]) -> list[_R]:
-        why = self.refused.why
-        return [each for place, each in enumerate(those) if place not in why] if why else those
 
     def remember(self) -> None:
         """Keep the codes that were learned, now that the rows that define them are committed."""
         if len(self._known) > _MOST_REMEMBERED:
             self._known.clear()
         self._known.update(self.learned)
-
-    def _usage_day(self) -> tuple[int, int]:
-        return self.project_id, self.events[0].received_at // DAY_MS
 
 
 class _Pairs(dict[tuple[str | None, str | None], Pair]):
