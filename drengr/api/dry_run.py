@@ -27,9 +27,13 @@ class DryRun:
         self._last_ms: int | None = None
 
     def put(self, waiting: Waiting, _: Tally) -> Added:
-        """What would become of the events: new, or repeats of what is here or came before in the file."""
-        new = []
-        for event in waiting.events:
+        """What would become of the events: new, refused (somebody was erased, or it is older than is kept), or repeats
+        of what is here or came before in the file.
+        """
+        new, refused = [], self._store.would_refuse(self._project.id, waiting.events)
+        for place, event in enumerate(waiting.events):
+            if place in refused.why:
+                continue
             count_name(self._names, event)
             self._first_ms = min(self._first_ms or event.occurred_at, event.occurred_at)
             self._last_ms = max(self._last_ms or event.occurred_at, event.occurred_at)
@@ -38,7 +42,8 @@ class DryRun:
                 self._seen.add(hash(event.event_id))
         event_ids = [event.event_id for event in new if event.event_id is not None]
         inserted = len(new) - self._store.known_event_ids(self._project.id, event_ids)
-        return Added(inserted, len(waiting.events) - inserted)
+        repeats = len(waiting.events) - len(refused.why) - inserted
+        return Added(inserted, repeats, *refused)
 
     def told(self, tally: Tally, *, is_part: bool) -> dict[str, Any]:
         """The members of the answer that only a dry run has."""

@@ -15,7 +15,7 @@ from drengr.events.times import DAY_MS
 from drengr.people.questions import Who, folded
 from drengr.people.tombstones import Tombstone
 from drengr.store.results import Account
-from drengr.store.sql import Statements
+from drengr.store.sql import Reader, Rows, Statements
 
 LONGEST_PAUSE_MS = 31 * DAY_MS  # between two looks at the clock; past that it is not believed
 _HASH_BYTES = 16
@@ -106,6 +106,32 @@ class Floors:
             tombs = _Tombstones(self._connection, project_id)
             why |= {place: "erased" for place in suspects if tombs.hold(events[place])}
         return Refused(why, keep_days)
+
+
+class _Asked(NamedTuple):
+    """A database that is only read, in the place of a connection."""
+
+    database: Reader
+
+    def execute(self, sql: str, parameters: Sequence[Any] = (), /) -> Rows:
+        rows = self.database.read(sql, tuple(parameters))
+        return _Found(len(rows), rows)
+
+    def executemany(self, sql: str, rows: list[Any], /) -> object:
+        raise NotImplementedError
+
+
+class _Found(NamedTuple):
+    rowcount: int
+    rows: list[Any]
+
+    def fetchall(self) -> list[Any]:
+        return self.rows
+
+
+def would_refuse(database: Reader, project_id: int, events: Sequence[Event], now_ms: int) -> Refused:
+    """Which of the events would not be taken now; nothing is written."""
+    return Floors(_Asked(database)).refused(project_id, events, now_ms)
 
 
 def account_of_taken(account: Account, taken: Sequence[Event]) -> Account:

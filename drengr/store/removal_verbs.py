@@ -7,10 +7,13 @@ drengr.store.tombstones.TombstoneStore.
 from collections.abc import Sequence
 
 from drengr.admin.deletions import DeletionQuery
+from drengr.events.event import Event
 from drengr.people.erasures import By, Erasure
 from drengr.people.questions import Who
 from drengr.people.tombstones import Tombstone
 from drengr.store import erasures, floors, imports, removal_rows, removals, tombstones
+from drengr.store.clock import now_ms
+from drengr.store.floors import Refused
 from drengr.store.imports import PastImport
 from drengr.store.removals import Keeping, UnderWay
 from drengr.store.removing import Remover
@@ -72,6 +75,10 @@ class RemovalVerbs(Verbs):
     @verb
     def keep(self, project_id: int, days: int | None) -> None:
         self.commits.run(lambda connection: removals.keep(connection, project_id, days))
+
+    @verb
+    def would_refuse(self, project_id: int, events: Sequence[Event]) -> Refused:
+        return floors.would_refuse(self.database, project_id, events, now_ms())
 
     @verb
     def go_on_removing(self, seconds: float, only: int | None = None) -> bool:

@@ -1,14 +1,17 @@
 """What every store can do about events that are to go (contract 9), and the statements that are the same on both."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
 import orjson
 
 from drengr.admin.deletions import DeletionQuery
+from drengr.events.event import Event
 from drengr.people.erasures import By, Erasure
 from drengr.people.questions import Who
 from drengr.store import projects, removal_rows, removing, sessions
 from drengr.store.clock import now_ms
+from drengr.store.floors import Refused
 from drengr.store.names import name_code
 from drengr.store.results import Project
 from drengr.store.sql import Reader, Statements
@@ -85,6 +88,9 @@ class RemovalStore(Protocol):
 
     def keep(self, project_id: int, days: int | None) -> None:
         """Events that occurred more than so many days ago go, and are not taken any more; None: all are kept."""
+
+    def would_refuse(self, project_id: int, events: Sequence[Event]) -> Refused:
+        """Which of the events are not taken now: those of people who were erased, and older ones than are kept."""
 
     def go_on_removing(self, seconds: float, only: int | None = None) -> bool:
         """Let go of what is to go, for about so long; whether nothing is left that this process has to do.

@@ -6,6 +6,7 @@ import orjson
 import pytest
 
 from drengr.api import dry_run
+from drengr.people.questions import Who
 from tests.api.test_import_file import many, send, zipped
 
 pytestmark = pytest.mark.both_stores
@@ -54,6 +55,23 @@ def test_what_is_here_already_is_counted_as_duplicates(client, tenant):
 def test_what_another_project_has_is_new_here(client, tenant, make_tenant):
     send(client, make_tenant("other"), FILE)
     assert send(client, tenant, FILE, dry_run="1").json["imported"] == 3
+
+
+def test_what_would_be_refused_is_skipped_with_the_reason_it_would_have(client, tenant, store):
+    store.erase(tenant.project.id, Who("device", "d"), "api", patience_s=0)
+    body = row("signed_up", "3") + row("signed_up", "5", device_id="e")
+    looked, done = send(client, tenant, body, dry_run="1").json, send(client, tenant, body).json
+    counts = ("imported", "skipped", "duplicates", "errors")
+    assert [looked[each] for each in counts] == [done[each] for each in counts]
+    assert looked["errors"] == ["event 0: its person was erased"] and looked["imported"] == 1
+    assert looked["names"] == [{"event_name": "signed_up", "original": "signed_up", "events": 1}]
+
+
+def test_what_is_older_than_is_kept_is_skipped(client, tenant, store):
+    store.keep(tenant.project.id, 1)
+    answer = send(client, tenant, row("old", "1", event_time="2026-01-01 00:00:00"), dry_run="1").json
+    assert (answer["imported"], answer["skipped"]) == (0, 1)
+    assert answer["errors"] == ["event 0: older than the 1 days that are kept"]
 
 
 def test_another_vendors_file_is_told_for_what_it_is(client, tenant):

@@ -82,6 +82,11 @@ class Served:
                 total += next(int(line.split()[1]) for line in file if line.startswith("Pss:"))
         return total / 1024
 
+    def cpu_s(self) -> float:
+        """Seconds that master and workers have had of the processors."""
+        fields = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in self.pids()]
+        return sum(int(each[11]) + int(each[12]) for each in fields) / os.sysconf("SC_CLK_TCK")
+
     def pids(self) -> list[int]:
         """Master and workers."""
         children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
