@@ -69,7 +69,10 @@ def test_an_empty_list_says_how_to_make_one(drengr):
 @pytest.mark.sqlite
 @pytest.mark.parametrize(
     "words",
-    [("project", "list"), ("key", "list"), ("key", "create", "shop", "--kind", "secret"), ("key", "revoke", "1")],
+    [
+        ("project", "list"), ("key", "list"), ("key", "create", "shop", "--kind", "secret"), ("key", "revoke", "1"),
+        ("backup", "copy.db"),
+    ],  # fmt: skip
     ids=" ".join,
 )
 def test_no_file_is_made_by_looking(drengr, tmp_path, words):
