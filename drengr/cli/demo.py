@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterator
+from contextlib import closing, suppress
 from itertools import islice
 
 import click
@@ -19,6 +20,7 @@ from drengr.store.clock import now_ms
 
 _PROJECT = "shop"
 _BATCH = 2500
+_ENDINGS = ("", "-wal", "-shm", "-lock", "-queue")  # of the files that half a demo would leave
 _NETWORK_MS = 2000  # from an event to its arrival
 
 
@@ -36,15 +38,18 @@ def command(file: str) -> None:
         )  # fmt: skip
     config, now = read_config(), now_ms()
     say(f"Making {EVENTS:,} events …", err=True)
-    store = stores.open_store(file, "NORMAL", "write")
     try:
-        store.make_project(_PROJECT)
-        project = store.find_project(_PROJECT)
-        context = Context(amplitude_http.SOURCE, now, config.sensitive_keys, live=True)
-        stored = _fill(store, project, rows(now), context)
-        _trouble(store, project, now)
-    finally:
-        store.close()
+        with closing(stores.open_store(file, "NORMAL", "write")) as store:
+            store.make_project(_PROJECT)
+            project = store.find_project(_PROJECT)
+            context = Context(amplitude_http.SOURCE, now, config.sensitive_keys, live=True)
+            stored = _fill(store, project, rows(now), context)
+            _trouble(store, project, now)
+    except BaseException:  # Ctrl-C, a full disk
+        for ending in _ENDINGS:
+            with suppress(OSError):
+                os.unlink(file + ending)
+        raise
     answer(
         f"{shown(file)}: {stored:,} events of the project {_PROJECT}. To look at it, run\n\n"
         f"  DRENGR_DATABASE={shown(file)} drengr serve\n\n"

@@ -8,9 +8,9 @@ from drengr.answering import shown_import
 from drengr.cli.asking import Text
 from drengr.cli.database import chosen_project, open_store
 from drengr.cli.printing import answer, say, shown
-from drengr.cli.removing import agreed, gone_of
+from drengr.cli.removing import agreed, gone_of, worked_off
 from drengr.events.times import iso_text
-from drengr.store import PastImport
+from drengr.store import PastImport, Store
 
 
 @click.command("imports")
@@ -33,6 +33,21 @@ def command(project: str | None, limit: int, as_json: bool) -> None:
         say("Nothing was imported yet.", err=True)
 
 
+def _go_on(store: Store, project_id: int, number: int, *, dry_run: bool) -> None:
+    """Let the rest go of an import that was undone, by a command that was ended before it was done."""
+
+    def left() -> int:
+        return store.would_undo(project_id, number)
+
+    going = left()
+    if not going:
+        raise click.UsageError(f"Import {number} was undone already.")
+    say(f"{going:,} of its events are still to go.", err=True)
+    if not dry_run:
+        worked_off(store, lambda: not left(), lambda: f"{left():,} of its events are still to go.")
+        answer(f"{going:,} events are gone.")
+
+
 def undo(number: int, project: str | None, *, dry_run: bool, yes: bool) -> None:
     """Let everything go that one import brought."""
     with open_store(must_exist=True, access="write") as store:
@@ -42,7 +57,8 @@ def undo(number: int, project: str | None, *, dry_run: bool, yes: bool) -> None:
             raise click.UsageError(f"There is no import {number}; see `drengr imports`.")
         say(_line(found), err=True)
         if found.undone_at is not None:
-            raise click.UsageError(f"Import {number} was undone already.")
+            _go_on(store, project_id, number, dry_run=dry_run)
+            return
         going = store.would_undo(project_id, number)
         say(f"{going:,} events would go.", err=True)
         if dry_run:

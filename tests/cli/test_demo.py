@@ -34,3 +34,13 @@ def test_a_file_that_is_there_is_left_alone(tmp_path, is_link):
 def test_a_demo_is_made_in_a_file_only():
     done = CliRunner().invoke(main, ["demo", "postgresql://localhost/demo"])
     assert done.exit_code == 2 and "made in a file" in done.output
+
+
+def test_a_demo_that_is_ended_leaves_nothing(tmp_path, monkeypatch):
+    def end(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("drengr.cli.demo._trouble", end)
+    monkeypatch.setattr("drengr.cli.demo.rows", lambda now: iter(()))
+    assert CliRunner().invoke(main, ["demo", str(tmp_path / "demo.db")]).exit_code == 1
+    assert list(tmp_path.iterdir()) == []

@@ -55,6 +55,16 @@ def test_the_list_shows_each_file_and_undo_takes_one_back(drengr, file_of, locat
     assert json.loads(drengr("imports", "--limit", "1", "--json").stdout)[0]["number"] == 3
 
 
+def test_an_undo_that_was_ended_is_gone_on_with(drengr, file_of, location, store):
+    take(drengr, file_of("one.json", "1", "2"))
+    store.undo_import(store.projects()[0].id, 1)  # and the command is ended here
+    looked = drengr("import", "--undo", "1", "--dry-run")
+    assert looked.exit_code == 0 and "2 of its events are still to go" in looked.stderr
+    assert left(location) == ["1", "2"]
+    assert drengr("import", "--undo", "1").stdout == "2 events are gone.\n"
+    assert left(location) == [] and "was undone already" in drengr("import", "--undo", "1").stderr
+
+
 def test_undo_shows_its_numbers_first_and_does_nothing_unasked(drengr, file_of, location):
     take(drengr, file_of("one.json", "1", "2"))
     looked = drengr("import", "--undo", "1", "--dry-run")
