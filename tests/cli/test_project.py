@@ -72,9 +72,9 @@ def test_an_empty_list_says_how_to_make_one(drengr):
     [
         ("project", "list"), ("key", "list"), ("key", "create", "shop", "--kind", "secret"), ("key", "revoke", "1"),
         ("backup", "copy.db"),
-    ],  # fmt: skip
+    ],
     ids=" ".join,
-)
+)  # fmt: skip
 def test_no_file_is_made_by_looking(drengr, tmp_path, words):
     refused = drengr(*words)
     assert refused.exit_code == 2 and "There is no database" in refused.output
