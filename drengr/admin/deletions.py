@@ -1,6 +1,8 @@
-"""Which events are to be deleted (contract 9)."""
+"""Which events are to be deleted, and how long events may be kept (contract 9)."""
 
 from typing import NamedTuple
+
+MOST_KEPT_DAYS = 36_600
 
 
 class DeletionQuery(NamedTuple):

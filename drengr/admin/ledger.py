@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from drengr.admin.words import BadSlot, instant_ms
-from drengr.events.times import DAY_MS, BadTime, iso_text
+from drengr.events.times import DAY_MS, BadTime, day_text
 
 DEFAULT_DAYS = 7
 MAX_DAYS = 366
@@ -42,7 +42,7 @@ def shown_day(day: int, door: str, counts: Mapping[str, int]) -> dict[str, objec
     """
     dropped, refused = _by(counts, "dropped_"), _by(counts, "refused_")
     return {
-        "day": iso_text(day * DAY_MS)[:10],
+        "day": day_text(day),
         "door": door,
         "received": counts["received"],
         "stored": counts["stored"],

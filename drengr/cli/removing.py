@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import click
 
-from drengr.admin.deletions import DeletionQuery
+from drengr.admin.deletions import MOST_KEPT_DAYS, DeletionQuery
 from drengr.admin.words import instant_ms, rest_of_day_ms
 from drengr.cli import export
 from drengr.cli.asking import Text, name_meant
@@ -23,7 +23,6 @@ from drengr.store import Store
 _STEP_S = 1.0
 _LEAST_STEP_S = 0.3
 _DAYS = re.compile("([0-9]{1,6})d")
-_MOST_DAYS = 36_600
 
 yes_option = click.option("--yes", is_flag=True, help="Do not ask; without a terminal nothing is done without it.")
 dry_run_option = click.option("--dry-run", is_flag=True, help="Only say how many events would go.")
@@ -194,7 +193,7 @@ class Days(click.ParamType):
         match = _DAYS.fullmatch(value.strip())
         if value.strip() == "forever":
             return 0
-        if match is None or not 1 <= int(match[1]) <= _MOST_DAYS:
+        if match is None or not 1 <= int(match[1]) <= MOST_KEPT_DAYS:
             self.fail(f"{value!r} is neither a number of days such as 395d (at least 1d) nor forever", param, ctx)
         return int(match[1])
 

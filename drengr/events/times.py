@@ -91,6 +91,15 @@ def iso_text(ms: int) -> str:
     return (_EPOCH + timedelta(milliseconds=ms)).isoformat(timespec="milliseconds")[:23] + "Z"
 
 
+def day_text(day: int) -> str:
+    """A UTC day by its number since 1970.
+
+    >>> day_text(20_783)
+    '2026-11-26'
+    """
+    return iso_text(day * DAY_MS)[:10]
+
+
 def _iso_ms(value: object, zone: tzinfo) -> int:
     match = _ISO.fullmatch(value.strip()) if isinstance(value, str) and len(value) <= 100 else None
     if match is None:

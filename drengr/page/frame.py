@@ -11,7 +11,7 @@ from flask import Blueprint, Response, g, render_template, request, url_for
 from drengr.admin.words import BadSlot
 from drengr.api.errors import ApiError
 from drengr.api.service import service
-from drengr.events.times import DAY_MS, iso_text
+from drengr.events.times import DAY_MS, day_text, iso_text
 from drengr.page import session, words
 from drengr.page.asking import asking
 from drengr.page.charts import share_bar
@@ -203,7 +203,7 @@ def _add_words(state: object) -> None:
     environment.filters |= {
         "number": words.number, "instant": words.instant, "ago": words.ago, "iso": iso_text,
         "plain_time": words.plain_time, "foreign": words.foreign, "visible": words.visible, "clock": words.clock,
-        "percent": words.percent, "measure": words.short, "day": words.day, "share_bar": share_bar,
+        "percent": words.percent, "measure": words.short, "day": day_text, "share_bar": share_bar,
     }  # fmt: skip
     environment.tests["addressable"] = words.is_addressable
     environment.globals |= {"static": _static_url, "room_url": room_url}

@@ -4,13 +4,13 @@ import re
 
 from flask import Response, request
 
+from drengr.admin.deletions import MOST_KEPT_DAYS
 from drengr.api.errors import ApiError
 from drengr.api.service import service
 from drengr.page.forms import form
 from drengr.page.frame import render, room, room_url, seen_at
 from drengr.store import Project
 
-MOST_DAYS = 36_600
 _DAYS = re.compile("[0-9]{1,5}")
 
 
@@ -40,6 +40,6 @@ def _days(text: str) -> int | None:
     """The number of days; None for ever, which is how an empty box reads."""
     if not text.strip():
         return None
-    if not (_DAYS.fullmatch(text.strip()) and 1 <= int(text) <= MOST_DAYS):
-        raise ApiError(400, f"Events are kept for 1 to {MOST_DAYS:,} days, or for ever: leave the box empty.")
+    if not (_DAYS.fullmatch(text.strip()) and 1 <= int(text) <= MOST_KEPT_DAYS):
+        raise ApiError(400, f"Events are kept for 1 to {MOST_KEPT_DAYS:,} days, or for ever: leave the box empty.")
     return int(text)

@@ -11,11 +11,10 @@ from drengr.admin.shown import StoredEvent
 from drengr.answering import properties_of
 from drengr.api.errors import ApiError
 from drengr.api.service import service
-from drengr.events.times import DAY_MS, iso_text
+from drengr.events.times import DAY_MS, day_text, iso_text
 from drengr.page import addresses, event
 from drengr.page.frame import render, room
 from drengr.page.name_boxes import names_to_choose, with_name_meant
-from drengr.page.periods import day_text
 from drengr.page.tables import Column, Table, behind, csv_answer, every_row, wants_csv
 from drengr.people.asked import people_query, person_page_query
 from drengr.people.questions import PeopleQuery, Seen, Who

@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 
 from drengr.admin.questions import MAX_DAYS, count_query
 from drengr.admin.words import BadSlot
-from drengr.events.times import DAY_MS, HOUR_MS, iso_text
+from drengr.events.times import DAY_MS, HOUR_MS, day_text, iso_text
 
 RANGES = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days"}
 PARAMETERS = ("range", "since", "until")
@@ -160,14 +160,6 @@ def reaching(moment: int, now_ms: int) -> Period:
 def today(now_ms: int) -> Period:
     """The UTC day that it is."""
     return Period(now_ms // DAY_MS * DAY_MS, now_ms, now_ms, None)
-
-
-def day_text(day: int) -> str:
-    """
-    >>> day_text(20_783)
-    '2026-11-26'
-    """
-    return iso_text(day * DAY_MS)[:10]
 
 
 def short_day(day: int) -> str:

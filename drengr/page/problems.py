@@ -6,7 +6,7 @@ from drengr.admin.ledger import DEFAULT_DAYS, ledger_query
 from drengr.admin.questions import single_values
 from drengr.answering import ledger_days
 from drengr.api.service import service
-from drengr.events.times import iso_text
+from drengr.events.times import day_text, iso_text
 from drengr.page import addresses, periods
 from drengr.page.frame import problems_of, render, room
 from drengr.page.problem_words import DOOR_WORDS, WORDS
@@ -29,7 +29,7 @@ def problems(project: Project) -> Response | str:
     store, now_ms = service().store, service().now_ms()
     asked = single_values(addresses.arguments("format", "table"), periods.PARAMETERS)
     shown = periods.period(asked, now_ms, default=f"{DEFAULT_DAYS}d")
-    query = ledger_query({"since": periods.day_text(shown.days[0]), "until": periods.day_text(shown.days[-1])}, now_ms)
+    query = ledger_query({"since": day_text(shown.days[0]), "until": day_text(shown.days[-1])}, now_ms)
     days = [day for _, day in reversed(ledger_days(store, project.id, query))]
     if wants_csv("days", is_first=True):
         return csv_answer(Table("days", _DAYS, map(_csv_day, days)))

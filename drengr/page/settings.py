@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from flask import Response
 
+from drengr.admin.deletions import MOST_KEPT_DAYS
 from drengr.admin.questions import MAX_LIMIT, single_values
 from drengr.api import amplitude_ingest, import_events
 from drengr.api.service import service
@@ -13,7 +14,6 @@ from drengr.events import properties
 from drengr.events.times import DAY_MS, iso_text
 from drengr.page import addresses, session
 from drengr.page.frame import may_know_all, render, room
-from drengr.page.keep import MOST_DAYS
 from drengr.page.snippets import snippets
 from drengr.page.tables import Column, Table, csv_answer, every_row, wants_csv
 from drengr.store import Project, Store, clock
@@ -61,7 +61,7 @@ def settings(project: Project) -> Response | str:
         mine=mine,
         sessions=store.sessions(project.id, now_ms),
         keeping=store.keeping(project.id),
-        most_days=MOST_DAYS,
+        most_days=MOST_KEPT_DAYS,
         erasures=store.erasures(project.id, _RECEIPTS + 1),
         receipts_shown=_RECEIPTS,
         limits=list(_limits(_stored_today(project))),

@@ -5,7 +5,7 @@ from urllib.parse import quote
 from markupsafe import Markup
 
 from drengr.events.jsontext import clean_text
-from drengr.events.times import DAY_MS, iso_text
+from drengr.events.times import iso_text
 
 _LONGEST_IN_LISTS = 300
 _LONGEST_IN_ADDRESSES = 3000
@@ -46,15 +46,6 @@ def clock(epoch_ms: int) -> Markup:
     Markup('<time datetime="2026-11-20T16:02:11.000Z">16:02:11</time>')
     """
     return Markup('<time datetime="{}">{}</time>').format(iso_text(epoch_ms), plain_time(epoch_ms)[11:])
-
-
-def day(number: int) -> str:
-    """The UTC day with that number since 1970.
-
-    >>> day(20_783)
-    '2026-11-26'
-    """
-    return iso_text(number * DAY_MS)[:10]
 
 
 def ago(epoch_ms: int, now_ms: int) -> str:

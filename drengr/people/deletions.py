@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import NamedTuple
 
 from drengr.events.event import id_text
-from drengr.events.times import DAY_MS, iso_text
+from drengr.events.times import DAY_MS, day_text
 from drengr.people.erasures import Erasure
 
 MAX_IDS = 100
@@ -69,7 +69,7 @@ def shown_deletion(
     pairs = list(erased)
     at = pairs[0][1].erased_at if pairs else None
     shown: dict[str, object] = {
-        "day": _day((at or now_ms) // DAY_MS),
+        "day": day_text((at or now_ms) // DAY_MS),
         "status": _status(receipt for _, receipt in pairs),
         "amplitude_ids": [_listed_id(receipt) | {"user_id": user} for user, receipt in pairs],
     }
@@ -81,7 +81,7 @@ def shown_deletions(erasures: Iterable[Erasure]) -> list[dict[str, object]]:
     rows = sorted(erasures, key=lambda erasure: erasure.id or 0)
     days = [(day, list(group)) for day, group in groupby(rows, key=lambda erasure: (erasure.erased_at or 0) // DAY_MS)]
     return [
-        {"day": _day(day), "status": _status(group), "amplitude_ids": [_listed_id(receipt) for receipt in group]}
+        {"day": day_text(day), "status": _status(group), "amplitude_ids": [_listed_id(receipt) for receipt in group]}
         for day, group in days
     ]
 
@@ -104,9 +104,5 @@ def _status(erasures: Iterable[Erasure]) -> str:
 
 
 def _listed_id(receipt: Erasure) -> dict[str, object]:
-    day = _day((receipt.erased_at or 0) // DAY_MS)
+    day = day_text((receipt.erased_at or 0) // DAY_MS)
     return {"amplitude_id": receipt.number, "requested_on_day": day, "requester": receipt.requester}
-
-
-def _day(day: int) -> str:
-    return iso_text(day * DAY_MS)[:10]

@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
 from drengr.admin.questions import CountQuery
-from drengr.events.times import DAY_MS, HOUR_MS, iso_text
+from drengr.events.times import DAY_MS, HOUR_MS, day_text, iso_text
 from drengr.store.results import Counted
 
 
@@ -53,7 +53,7 @@ def counted(totals: Totals, query: CountQuery) -> Counted:
         return Counted(_total(totals, pieces), None)
     if query.group_by == "day":
         found = _by_day(totals, pieces)
-        buckets = [(_date(day), events) for day, events in sorted(found.items()) if events]
+        buckets = [(day_text(day), events) for day, events in sorted(found.items()) if events]
     elif query.group_by == "hour":
         found = _by_hour(totals, pieces)
         buckets = [(iso_text(hour * HOUR_MS)[:13], events) for hour, events in sorted(found.items()) if events]
@@ -122,7 +122,3 @@ def _by_name(totals: Totals, pieces: Pieces) -> dict[str, int]:
 def _add(found: Counter[int], rows: Iterable[tuple[int, int]]) -> None:
     for name_id, events in rows:
         found[name_id] += events
-
-
-def _date(day: int) -> str:
-    return iso_text(day * DAY_MS)[:10]

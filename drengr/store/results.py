@@ -6,7 +6,7 @@ from typing import Literal, NamedTuple
 from drengr.admin.exports import WholeEvent
 from drengr.admin.shown import StoredEvent
 from drengr.events.outcomes import CHANGED, DROPPED, REFUSED, REMOVED
-from drengr.events.times import DAY_MS, HOUR_MS, iso_text
+from drengr.events.times import HOUR_MS, day_text, iso_text
 
 # upgrade  as write, and bring an older database up to date: who starts the service
 # write    read and write; a missing database is made, an older one refused
@@ -138,7 +138,7 @@ class WrongTotal(NamedTuple):
     event_name: str
 
     def __str__(self) -> str:
-        when = iso_text(self.number * HOUR_MS)[:16] if self.unit == "hour" else iso_text(self.number * DAY_MS)[:10]
+        when = iso_text(self.number * HOUR_MS)[:16] if self.unit == "hour" else day_text(self.number)
         counted = "events" if self.unit == "hour" else "sum of its hours"
         return (
             f'{self.unit} {when}, project {self.project}, event "{self.event_name}":'
@@ -206,7 +206,7 @@ class WrongAccount(NamedTuple):
     explained: int  # stored + duplicates + dropped
 
     def __str__(self) -> str:
-        where = f"ledger {iso_text(self.day * DAY_MS)[:10]}, project {self.project or '-'}, {self.door}"
+        where = f"ledger {day_text(self.day)}, project {self.project or '-'}, {self.door}"
         if self.kept != self.counted:
             return f"{where}: {self.kept} events by its count, {self.counted} in the file"
         return f"{where}: {self.received} rows received, {self.explained} explained"
