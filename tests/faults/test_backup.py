@@ -20,9 +20,16 @@ from tests.faults.clients import Crowd, differing_totals
 from tests.faults.dying import COMMAND, deaths, spread, steps_of
 from tests.service import Service, command_environment
 
-BACKUPS = 10  # with --soak 100, as the contract has it
+BACKUPS = 10
+TURNS = 10  # with --soak, each beside a new service
 KILLS = 10
 EVENTS = 10_000
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """With --soak 100 backups, as the contract has it."""
+    if "turn" in metafunc.fixturenames:
+        metafunc.parametrize("turn", range(TURNS if metafunc.config.getoption("--soak") else 1))
 
 
 @pytest.fixture
@@ -56,11 +63,11 @@ def verified(path: Path) -> bool:
         return said == "The file: all right.\nTotals: all right.\n" and differing_totals(connection) == []
 
 
-def test_backups_at_random_moments_under_load_are_whole_moments(service, key, tmp_path, is_soak):
+def test_backups_at_random_moments_under_load_are_whole_moments(service, key, tmp_path, turn):
     """Each holds all that was acknowledged before it began, and nothing that was not sent before it ended."""
     made = []
     with Crowd(service, key, 4, most_events=5) as crowd:
-        for number in range(100 if is_soak else BACKUPS):
+        for number in range(BACKUPS):
             time.sleep(random.random() / 4)
             name = f"copy{number}.db{'.gz' if number % 5 == 4 else ''}"
             before = set(crowd.acknowledged)
