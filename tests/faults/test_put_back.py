@@ -181,6 +181,41 @@ def test_after_cp_an_event_lies_under_its_own_name_or_is_refused_for_good(store,
     assert rows and all(event_id.rpartition(" ")[0] == name for event_id, name in rows)
 
 
+def send_of(store: SqliteStore, *devices: str) -> None:
+    """Events whose ids say their devices; they all bear one name."""
+    store.add(1, [event(event_id=f"{each} {time.time_ns()}", event_name="before", install_id=each) for each in devices])
+
+
+@pytest.mark.parametrize("mode", ["PASSIVE", "TRUNCATE", None])
+@pytest.mark.parametrize("others", [0, 300])
+def test_after_cp_of_a_copy_with_other_people_an_event_is_of_its_own_device_or_is_refused_for_good(
+    store, tmp_path, mode, others
+):
+    send_of(store, "before")
+    copy = back_up(store.database.path, tmp_path / "copy.db")
+    with closing(SqliteStore(str(copy))) as elsewhere:  # the same names, and the same numbers for other people
+        send_of(elsewhere, *(f"them_{number:03}" for number in range(others)))
+    send_of(store, *(f"ours_{number:03}" for number in range(300)))
+    if mode is not None:
+        with closing(sqlite3.connect(store.database.path)) as shell:
+            shell.execute(f"PRAGMA wal_checkpoint({mode})")
+        send_of(store, "ours_008")
+    shutil.copyfile(copy, store.database.path)
+    outcomes = set()
+    for device in ("ours_007", "before", "new_one", "them_007"):
+        try:
+            send_of(store, device)
+            outcomes.add("done")
+        except StoreError:
+            outcomes.add("refused")
+    assert len(outcomes) == 1
+    store.close()
+    if outcomes == {"done"}:
+        with closing(sqlite3.connect(store.database.path)) as found:
+            rows = found.execute("SELECT event_id, install_id FROM events").fetchall()
+        assert rows and all(event_id.rpartition(" ")[0] == install_id for event_id, install_id in rows)
+
+
 # --- a real service of two workers ------------------------------------------------------------------------------------
 
 

@@ -11,7 +11,8 @@ it while the service runs (`sqlite3 .restore`, `cp`). Three things together keep
 - Numbers are given out at random distances (`new_number`, `leave_a_gap`). After `cp` the -wal still holds pages of
   events of the other history; in the history that goes on, their numbers mean nothing: the view does not show them.
 - When the main file was written to, by a checkpoint as a rule, a fresh connection must see the same words as the
-  writing one, whose cache may hold pages that `cp` has overwritten.
+  writing one, whose cache may hold pages that `cp` has overwritten, and the same identities of the newest events. Then
+  that cache is emptied.
 """
 
 import os
@@ -29,6 +30,12 @@ _WORDS = {
     "event_names": "SELECT id, project_id, name FROM event_names ORDER BY id",
     "origins": "SELECT id, source, app_package FROM origins ORDER BY id",
 }
+# Nothing is remembered of people, but the writing connection's cache may hold their pages. All of them are too many.
+_LAST_PEOPLE = """
+SELECT id, project_id, install_id, external_id FROM identities
+WHERE id > (SELECT max(id) FROM identities) - 50
+  OR id IN (SELECT identity_id FROM semantic_events ORDER BY id DESC LIMIT 50)
+"""
 _LONGEST_STEP = 2**20  # a power of two; numbers of the first 2,000 names take four bytes of a row, then six
 
 
@@ -110,6 +117,9 @@ class History:
                     numbers.get(word) != code for word, code in self.codes.copy().items() if _is_of(table, word)
                 ):
                     raise self._lose("was overwritten while in use")
+            if fresh.execute(_LAST_PEOPLE).fetchall() != connection.execute(_LAST_PEOPLE).fetchall():
+                raise self._lose("was overwritten while in use")
+        connection.execute("PRAGMA shrink_memory")  # forgets its pages: from now on it sees what others see
         self._written_at = written_at
 
     def _lose(self, what: str) -> DatabaseError:
