@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Protocol
 
 import click
@@ -12,7 +13,7 @@ from drengr.cli.database import chosen_project, open_store
 from drengr.cli.local_door import LocalDoor
 from drengr.cli.printing import say, shown
 from drengr.cli.remote_door import RemoteDoor
-from drengr.events.event import normal_name
+from drengr.events import event
 from drengr.events.jsontext import clean_text
 
 _OF_ALL_TIMES = "0001-01-01"
@@ -30,6 +31,10 @@ class Text(click.ParamType):
 
 project_option = click.option(
     "--project", type=Text(), metavar="NAME|ID", help="Default: the only one. With --url: its id."
+)
+only_project_option = click.option("--project", type=Text(), metavar="NAME|ID", help="Default: the only one.")
+event_name_option = click.option(
+    "--event-name", type=Text(), help="Only this event: as stored, or as people write it."
 )
 url_option = click.option("--url", type=Text(), help="Ask the service there; DRENGR_SECRET_KEY is its key.")
 
@@ -69,11 +74,10 @@ def chosen_door(project: str | None, url: str | None) -> Iterator[AdminDoor]:
 
 
 def name_meant(door: AdminDoor, name: str) -> str:
-    """The stored name that somebody means: as given when there is such an event, else as contract 3.1 stores it."""
-    stored, changed_from = normal_name(name)
-    if changed_from is None or has_events(door, name):
-        return name
-    say(f'"{shown(name)}" is looked up as {stored}.', err=True)
+    """The stored name that somebody means who typed this; says so when it is another one."""
+    stored = event.name_meant(name, partial(has_events, door))
+    if stored != name:
+        say(f'"{shown(name)}" is looked up as {stored}.', err=True)
     return stored
 
 

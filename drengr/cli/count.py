@@ -4,7 +4,7 @@ import json
 
 import click
 
-from drengr.cli.asking import Text, chosen_door, name_meant, project_option, tell_near, url_option
+from drengr.cli.asking import chosen_door, event_name_option, name_meant, project_option, tell_near, url_option
 from drengr.cli.bars import lines_with_bars
 from drengr.cli.printing import answer
 from drengr.cli.times import Time
@@ -17,7 +17,7 @@ from drengr.cli.times import Time
 @click.option("--until", type=Time(), help="The same; a date means that whole day. Default: now.")
 @click.option("--people", "of_people", is_flag=True, help="Count different people; at most 366 days.")
 @click.option("--by", type=click.Choice(["day", "week", "month", "event_name"]), help="One line for each.")
-@click.option("--event-name", type=Text(), help="Only this event: as stored, or as people write it.")
+@event_name_option
 @project_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object, as the API shows it.")
 @url_option

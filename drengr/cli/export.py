@@ -8,7 +8,7 @@ import click
 
 from drengr.admin.exports import FORMATS, ExportQuery, csv_head, csv_lines, export_query, ndjson_lines
 from drengr.admin.words import BadSlot
-from drengr.cli.asking import Text, name_meant, tell_near
+from drengr.cli.asking import Text, event_name_option, name_meant, only_project_option, tell_near
 from drengr.cli.database import chosen_project, open_store
 from drengr.cli.import_report import told
 from drengr.cli.local_door import LocalDoor
@@ -23,11 +23,11 @@ from drengr.store import Project, Store
 @click.option("-o", "output", metavar="FILE[.gz]", help="Packed when the name ends so; default: standard output.")
 @click.option("--since", type=Time(), help="7d, 12h, 90m, or an ISO-8601 time; default: no bound.")
 @click.option("--until", type=Time(), help="The same; a date means that whole day.")
-@click.option("--event-name", type=Text(), help="Only this event: as stored, or as people write it.")
+@event_name_option
 @click.option("--external-id", type=Text(), help="Only the events with this user id.")
 @click.option("--install-id", type=Text(), help="Only the events of this device that have no user id.")
 @click.option("--format", "chosen", type=click.Choice(list(FORMATS)), default=FORMATS[0], show_default=True)
-@click.option("--project", type=Text(), metavar="NAME|ID", help="Default: the only one.")
+@only_project_option
 def command(
     output: str | None,
     since: str | None,

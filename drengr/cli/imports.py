@@ -5,7 +5,7 @@ import json
 import click
 
 from drengr.answering import shown_import
-from drengr.cli.asking import Text
+from drengr.cli.asking import only_project_option
 from drengr.cli.database import chosen_project, open_store
 from drengr.cli.printing import answer, say, shown
 from drengr.cli.removing import agreed, gone_of, worked_off
@@ -14,7 +14,7 @@ from drengr.store import PastImport, Store
 
 
 @click.command("imports")
-@click.option("--project", type=Text(), metavar="NAME|ID", help="Default: the only one.")
+@only_project_option
 @click.option("--limit", type=click.IntRange(1), default=20, show_default=True, help="How many, the newest first.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON array.")
 def command(project: str | None, limit: int, as_json: bool) -> None:

@@ -10,7 +10,7 @@ import click
 from drengr.admin.deletions import MOST_KEPT_DAYS, DeletionQuery
 from drengr.admin.words import instant_ms, rest_of_day_ms
 from drengr.cli import export
-from drengr.cli.asking import Text, name_meant
+from drengr.cli.asking import Text, event_name_option, name_meant, only_project_option
 from drengr.cli.database import chosen_project, open_store
 from drengr.cli.local_door import LocalDoor
 from drengr.cli.printing import answer, say, shown
@@ -64,7 +64,7 @@ def worked_off(store: Store, is_done: Callable[[], bool], progress: Callable[[],
 @click.argument("person_id", metavar="ID", type=Text())
 @click.option("--device", is_flag=True, help="ID is that of a device: its events that have no user id.")
 @click.option("-o", "output", metavar="FILE[.gz]", help="Packed when the name ends so; default: standard output.")
-@click.option("--project", type=Text(), metavar="NAME|ID", help="Default: the only one.")
+@only_project_option
 @click.pass_context
 def export_person(
     context: click.Context, person_id: str, device: bool, output: str | None, project: str | None
@@ -77,7 +77,7 @@ def export_person(
 @click.command("erase")
 @click.argument("person_id", metavar="ID", type=Text())
 @click.option("--device", is_flag=True, help="ID is that of a device: its events that have no user id.")
-@click.option("--project", type=Text(), metavar="NAME|ID", help="Default: the only one.")
+@only_project_option
 @dry_run_option
 @yes_option
 def erase(person_id: str, device: bool, project: str | None, dry_run: bool, yes: bool) -> None:
@@ -129,11 +129,11 @@ def events() -> None:
 
 
 @events.command("delete")
-@click.option("--event-name", type=Text(), help="Only this event: as stored, or as people write it.")
+@event_name_option
 @click.option("--source", type=click.Choice(STORED_SOURCES), help="Only what came from there.")
 @click.option("--since", type=Time(), help="Only since: 7d, 12h, 90m, or an ISO-8601 time.")
 @click.option("--until", type=Time(), help="The same; a date means that whole day.")
-@click.option("--project", type=Text(), metavar="NAME|ID", help="Default: the only one.")
+@only_project_option
 @dry_run_option
 @yes_option
 def delete(

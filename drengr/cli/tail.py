@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import click
 
 from drengr.admin.questions import MAX_LIMIT
-from drengr.cli.asking import Text, chosen_door, name_meant, project_option, tell_near, url_option
+from drengr.cli.asking import Text, chosen_door, event_name_option, name_meant, project_option, tell_near, url_option
 from drengr.cli.printing import answer, shown
 from drengr.cli.times import Time
 
@@ -17,7 +17,7 @@ _POLL_S = 1.0
 @click.command("tail")
 @click.option("-f", "--follow", is_flag=True, help="Go on: print events as they arrive, until Ctrl-C.")
 @click.option("-n", "--lines", type=click.IntRange(1, 1000), default=20, show_default=True, help="To begin with.")
-@click.option("--event-name", type=Text(), help="Only this event: as stored, or as people write it.")
+@event_name_option
 @click.option("--user", type=Text(), help="Only this user id.")
 @click.option("--since", type=Time(), default="24h", show_default=True, help="7d, 12h, 90m, or an ISO-8601 time.")
 @project_option

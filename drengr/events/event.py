@@ -182,6 +182,16 @@ def normal_name(raw: str) -> tuple[str, str | None]:
     return _normal_name(raw) if len(raw) <= MAX_VALUE else _normal_name.__wrapped__(raw)
 
 
+def name_meant(name: str, is_stored: Callable[[str], bool]) -> str:
+    """The stored name that somebody means: as given when there is such an event, else as contract 3.1 stores it.
+
+    >>> name_meant("Order Completed", lambda name: False), name_meant("Order Completed", lambda name: True)
+    ('order_completed', 'Order Completed')
+    """
+    stored, changed_from = normal_name(name)
+    return name if changed_from is None or is_stored(name) else stored
+
+
 def id_text(value: object) -> str | None:
     """The id as text; None when contract 3.5 calls it absent: neither text nor integer, or blank.
 

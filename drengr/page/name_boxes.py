@@ -1,7 +1,7 @@
 """Boxes that take an event name: a list to choose from, and what somebody meant who typed one."""
 
 from drengr.admin.questions import CountQuery, PageQuery, Position
-from drengr.events.event import normal_name
+from drengr.events import event
 from drengr.events.jsontext import clean_text
 from drengr.events.times import DAY_MS
 from drengr.store import Project, Store
@@ -19,10 +19,11 @@ def names_to_choose(store: Store, project: Project, now_ms: int) -> list[str]:
 
 
 def name_meant(store: Store, project: Project, name: str) -> str:
-    """The stored name that somebody means: as given when there is such an event, else as contract 3.1 stores it."""
-    stored, changed_from = normal_name(clean_text(name))
-    newest = PageQuery(-_ALWAYS, Position(_ALWAYS, 0), 1, event_name=name)
-    return name if changed_from is None or store.page(project.id, newest) else stored
+    """The stored name that somebody means who typed this."""
+    newest = PageQuery(-_ALWAYS, Position(_ALWAYS, 0), 1)
+    return event.name_meant(
+        clean_text(name), lambda given: bool(store.page(project.id, newest._replace(event_name=given)))
+    )
 
 
 def with_name_meant(store: Store, project: Project, asked: dict[str, list[str]]) -> dict[str, list[str]]:
