@@ -76,7 +76,7 @@ def database_path(tmp_path: Path) -> Path:
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """How long the tests of kills and backups at random moments go on."""
-    parser.addoption("--soak", action="store_true", help="50 kills of an erasure, 100 backups: some twenty minutes")
+    parser.addoption("--soak", action="store_true", help="50 kills of an erasure, 30 of an import, 100 backups")
 
 
 @pytest.fixture(scope="session")

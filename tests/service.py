@@ -15,8 +15,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any, Self
 
-START_SECONDS = 30
-STOP_SECONDS = 60
+START_SECONDS = STOP_SECONDS = 120  # of a machine that is very busy
 _WITHOUT_PSYCOPG = Path(__file__).with_name("data") / "without-psycopg"
 JSON_COLUMNS = ("dims", "measures", "properties")
 SHORTENED = """
@@ -115,7 +114,7 @@ class Service:
 
     def is_healthy(self) -> bool:
         try:
-            with urllib.request.urlopen(self.url + "/healthz", timeout=5) as answer:
+            with urllib.request.urlopen(self.url + "/healthz", timeout=20) as answer:
                 return answer.status == 200
         except urllib.error.HTTPError as error:
             error.close()
@@ -130,7 +129,7 @@ class Service:
         """Standard output of one `drengr` command on this service's database."""
         return subprocess.run(
             [sys.executable, "-m", "drengr", *words], env=self.environment(),
-            check=True, capture_output=True, text=True, timeout=60,
+            check=True, capture_output=True, text=True, timeout=120,
         ).stdout
 
     def project(self, name: str) -> dict[str, str]:

@@ -98,7 +98,7 @@ def test_the_lines_of_the_backup_make_whole_files(files, tmp_path):
     for line in shown:
         here = line.replace("/var/lib/drengr", str(files["live"].parent)).replace("/var/backups/drengr", str(tmp_path))
         here = here.replace("/opt/drengr/.venv/bin/drengr", f"{sys.executable} -m drengr")
-        subprocess.run(["sh", "-c", here], check=True, timeout=60)
+        subprocess.run(["sh", "-c", here], check=True, timeout=300)
     assert len(list(tmp_path.iterdir())) == 2 and len(list(tmp_path.glob("drengr-*T*Z.db"))) == 1
     for path in tmp_path.iterdir():
         assert shell(path, "PRAGMA integrity_check; SELECT count(*) FROM events", "-readonly") == f"ok\n{len(ROWS)}\n"

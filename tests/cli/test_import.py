@@ -24,7 +24,7 @@ from tests.service import Service, command_environment
 
 EXPORT = shared_data("exports", "amplitude", "synthetic_export_api.ndjson")
 DIRTY = shared_data("exports", "mixpanel", "synthetic_dirty.ndjson")
-KILLS = 30
+KILLS = 10  # with --soak 30
 
 
 def lines(first: int, count: int) -> bytes:
@@ -249,7 +249,7 @@ main()
 """
 
 
-def test_killed_at_thirty_moments_it_ends_with_the_same_table_and_never_starts_over(tmp_path):
+def test_killed_at_many_moments_it_ends_with_the_same_table_and_never_starts_over(tmp_path, is_soak):
     folder = tmp_path / "exports"
     folder.mkdir()
     (folder / "1.ndjson").write_bytes(lines(0, 30_000) + b"broken\n")
@@ -261,7 +261,8 @@ def test_killed_at_thirty_moments_it_ends_with_the_same_table_and_never_starts_o
     whole = subprocess.run([sys.executable, "-m", "drengr", *words], env=through, capture_output=True, text=True)
     assert whole.returncode == 0
     killed, chance, before, kills = environment(tmp_path / "killed.db"), random.Random(4), 0, 0
-    for number in range(KILLS):
+    wanted = 30 if is_soak else KILLS
+    for number in range(wanted):
         by_itself = number % 3 > 0  # and else at a moment that nobody chose
         command = [sys.executable, "-c", DYING, str(chance.choice([1, 2, 3]) if by_itself else 10**9), *words]
         running = subprocess.Popen(command, env=killed, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -274,7 +275,7 @@ def test_killed_at_thirty_moments_it_ends_with_the_same_table_and_never_starts_o
         done = rows_done(tmp_path / "killed.db")
         assert done >= before
         before = done
-    assert kills == KILLS
+    assert kills == wanted
     assert before > 0
     last = subprocess.run([sys.executable, "-m", "drengr", *words], env=killed, capture_output=True, text=True)
     assert last.returncode == 0
@@ -290,6 +291,11 @@ def environment(database) -> dict[str, str]:
     return env
 
 
+def stored(database) -> int:
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute("SELECT count(*) FROM events").fetchone()[0]
+
+
 def rows_done(database) -> int:
     with closing(sqlite3.connect(database)) as connection:
         return connection.execute("SELECT coalesce(sum(rows), 0) FROM import_progress").fetchone()[0]
@@ -302,7 +308,8 @@ def test_interrupted_it_says_so_in_one_sentence(tmp_path):
     with subprocess.Popen(command, env=env, **pipes) as running:
         running.stdin.write(lines(0, 20_000))
         running.stdin.flush()
-        time.sleep(1.5)
+        while not stored(tmp_path / "events.db"):
+            time.sleep(0.02)
         running.send_signal(signal.SIGINT)
         output, error = running.communicate(timeout=30)
     assert running.returncode == 3

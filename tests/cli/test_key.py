@@ -133,7 +133,7 @@ def test_a_rotated_key_can_be_revoked_but_not_rotated_again(drengr, shop):
 def status(url: str, body: dict, **headers: str) -> int:
     asked = urllib.request.Request(url, json.dumps(body).encode(), headers)
     try:
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(asked, timeout=60) as answer:
             return answer.status
     except urllib.error.HTTPError as error:
         with error:

@@ -66,7 +66,7 @@ def output_of(folder: Path) -> str:
 
 
 def wait_for(url: str, process: subprocess.Popen, folder: Path) -> None:
-    for _ in range(600):
+    for _ in range(2400):
         assert process.poll() is None, output_of(folder)
         try:
             assert get(url + "/healthz") == {"status": "ok"}
@@ -77,13 +77,13 @@ def wait_for(url: str, process: subprocess.Popen, folder: Path) -> None:
 
 
 def get(url: str) -> dict:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return json.load(answer)
 
 
 def post(url: str, body: object) -> tuple[int, dict]:
     try:
-        with urllib.request.urlopen(url, json.dumps(body).encode(), timeout=10) as answer:
+        with urllib.request.urlopen(url, json.dumps(body).encode(), timeout=60) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
@@ -127,7 +127,7 @@ def test_the_first_start_in_an_empty_folder_prints_once_what_one_needs(folder):
             f"{url}/admin/projects/{keys['project_id']}/events",
             headers={"Authorization": f"Bearer {keys['secret_key']}"},
         )
-        with urllib.request.urlopen(asked, timeout=10) as answer:
+        with urllib.request.urlopen(asked, timeout=60) as answer:
             assert [row["event_name"] for row in json.load(answer)["data"]] == ["hello", "hello"]
     assert "Traceback" not in output_of(folder)
     nothing_outside(folder)
@@ -182,7 +182,7 @@ def test_output_that_nobody_reads_stops_no_service_and_hides_no_key(folder, outp
 
 
 def wait_for_answer(url: str) -> None:
-    for _ in range(600):
+    for _ in range(2400):
         try:
             assert get(url + "/healthz") == {"status": "ok"}
             return

@@ -60,7 +60,7 @@ def started(command: list[str], folder: Path, **more):
     process = subprocess.Popen(command, cwd=folder, env=env, **more)
     url = f"http://127.0.0.1:{port}"
     try:
-        for _ in range(600):
+        for _ in range(2400):
             assert process.poll() is None, process.returncode
             with contextlib.suppress(urllib.error.URLError):
                 get(url + "/healthz")

@@ -34,7 +34,7 @@ def batch(count: int, *, size: int = 0) -> list[dict]:
     ]
 
 
-def post(service: Service, body: bytes, path: str = "/amplitude-ingest", seconds: float = 20, **headers) -> Answer:
+def post(service: Service, body: bytes, path: str = "/amplitude-ingest", seconds: float = 60, **headers) -> Answer:
     """One request on its own connection. Raises OSError, http.client.HTTPException when it is not answered."""
     connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=seconds)
     try:
@@ -69,10 +69,10 @@ class Crowd:
     def __exit__(self, *_: object) -> None:
         self._stop.set()
         for thread in self._threads:
-            thread.join(30)
+            thread.join(90)
 
     def _send_all(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._service.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self._service.port, timeout=60)
         events: list[dict] = []
         while not self._stop.is_set():
             events = events or batch(random.randint(1, self.most_events))

@@ -94,7 +94,7 @@ def test_its_command_serves_and_its_health_check_tells_with_a_read_only_root(tmp
         keys = json.loads((folder / "drengr-keys.json").read_text())
         event = {"event_type": "hello", "user_id": "me"}
         body = json.dumps({"api_key": keys["publishable_key"], "events": [event] * 100}).encode()
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/amplitude-ingest", body, timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/amplitude-ingest", body, timeout=60) as answer:
             assert json.load(answer)["events_ingested"] == 100
     finally:
         process.terminate()

@@ -109,10 +109,12 @@ def test_amplitude_s_zip_comes_whole_and_in_pieces(service, keys, tmp_path):
     assert len(lines) == EVENTS
 
 
-def test_curl_tells_an_export_that_was_cut(service, keys):
+def test_curl_tells_an_export_that_was_cut(service, keys, tmp_path):
     url = f"{service.url}/admin/projects/{keys['project_id']}/export"
     curl = ["curl", "-sf", "--limit-rate", "200k", "-H", f"Authorization: Bearer {keys['secret_key']}", url]
-    with subprocess.Popen(curl, stdout=subprocess.DEVNULL) as reading:
-        time.sleep(1)
+    with (tmp_path / "export").open("wb") as output, subprocess.Popen(curl, stdout=output) as reading:
+        while not (tmp_path / "export").stat().st_size:
+            assert reading.poll() is None
+            time.sleep(0.02)
         service.stop()
         assert reading.wait(30) in (18, 56)  # a partial file; a reset

@@ -22,7 +22,7 @@ from tests.service import Service
 # Many tests look at one long run: one worker of xdist makes it.
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("ledger")]
 
-KILLS = 12
+KILLS = 6
 CLIENTS = 4
 DROPS = ("unreadable", "no_name", "no_id", "bad_time", "too_old", "erased")
 
@@ -112,7 +112,9 @@ def aftermath(tmp_path_factory):
             time.sleep(random.uniform(0.1, 0.8))
             service.kill()
             service.start()
-        time.sleep(1)
+        enough = sum(client.acknowledged.total() for client in clients) + 1000
+        while sum(client.acknowledged.total() for client in clients) < enough:
+            time.sleep(0.05)
         for client in clients:
             client.stopped.set()
         for client in clients:

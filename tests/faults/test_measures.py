@@ -21,7 +21,7 @@ from tests.service import Service
 
 def scrape(service: Service) -> dict:
     request = urllib.request.Request(service.url + "/metrics", headers={"Authorization": "Bearer t"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=60) as answer:
         families = list(text_string_to_metric_families(answer.read().decode()))
     return {(s.name, *sorted(s.labels.items())): s.value for family in families for s in family.samples}
 
@@ -29,7 +29,7 @@ def scrape(service: Service) -> dict:
 def refused(service: Service, times: int) -> None:
     for _ in range(times):
         with pytest.raises(urllib.error.HTTPError) as error:
-            urllib.request.urlopen(service.url + "/amplitude-ingest", data=b"{}", timeout=10)
+            urllib.request.urlopen(service.url + "/amplitude-ingest", data=b"{}", timeout=60)
         error.value.close()
 
 

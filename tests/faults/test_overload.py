@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +17,7 @@ from tests.faults.test_kill import workers_of
 from tests.service import Service
 
 SLOW_CLIENTS = 48
-BODY_SECONDS = 4
+BODY_SECONDS = 8
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,20 @@ def head(length: object, path: str = "/amplitude-ingest", extra: str = "") -> by
 
 
 def connect(service: Service) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", service.port), timeout=20)
+    return socket.create_connection(("127.0.0.1", service.port), timeout=60)
+
+
+def until_read(connection: socket.socket) -> None:
+    """Wait until the service has taken from the network what was sent to it."""
+    ours, theirs = (f":{side[1]:04X}" for side in (connection.getsockname(), connection.getpeername()))
+    deadline = time.monotonic() + 60
+    while True:
+        lines = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()]
+        ends = {(line[1][8:], line[2][8:]): line[4].split(":") for line in lines}
+        if int(ends[ours, theirs][0], 16) == int(ends[theirs, ours][1], 16) == 0:  # nothing left to send, nor to read
+            return
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def everything(connection: socket.socket) -> bytes:
@@ -109,7 +123,7 @@ def test_slow_clients_do_not_stop_a_good_one(service, key, quick, slow):
             connection.sendall(quick)
         time.sleep(0.5)
         for _ in range(5):
-            assert post(service, body_of(key, 5), seconds=3).status == 200
+            assert post(service, body_of(key, 5), seconds=BODY_SECONDS - 1).status == 200
 
 
 def test_clients_that_stay_after_a_closing_answer_do_not_stop_a_good_one(service, key):
@@ -118,7 +132,7 @@ def test_clients_that_stay_after_a_closing_answer_do_not_stop_a_good_one(service
     for connection in connections:
         connection.sendall(request)
     for _ in range(5):
-        assert post(service, body_of(key), seconds=3).status == 200
+        assert post(service, body_of(key), seconds=BODY_SECONDS - 1).status == 200
     for connection in connections:
         assert status_and_body(everything(connection))[0] == 400
         connection.close()
@@ -159,7 +173,7 @@ def test_more_connections_than_open_files_are_allowed_by_default_do_no_harm(tmp_
         key = service.project("shop")["publishable_key"]
         resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
         idle = [connect(service) for _ in range(300)]
-        assert post(service, body_of(key), seconds=5).status == 200
+        assert post(service, body_of(key)).status == 200
         for connection in idle:
             connection.close()
     finally:
@@ -221,7 +235,7 @@ def test_refusals_can_be_read_by_a_page_of_another_origin(service):
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE", "PATCH", "HEAD"])
 def test_another_method_is_refused(service, method):
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
     connection.request(method, "/amplitude-ingest")
     answer = connection.getresponse()
     body = answer.read()
@@ -232,7 +246,7 @@ def test_another_method_is_refused(service, method):
 
 
 def test_a_connection_is_kept_for_many_requests(service, key):
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
     connection.connect()
     kept = connection.sock
     for body in (body_of(key), b"not json", body_of(key, 100), body_of("drengr_pk_wrong")):
@@ -261,7 +275,7 @@ def test_two_requests_in_one_packet_are_both_answered(service, key):
 
 
 def test_a_chunked_batch_is_stored(service, key):
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
     connection.request("POST", "/batch", iter([body_of(key, 3)[:50]]), encode_chunked=True)
     assert connection.getresponse().status == 400  # half of it is no JSON
     connection.close()
@@ -338,11 +352,12 @@ def test_sigterm_under_load_answers_what_is_in_flight(tmp_path):
     try:
         key = service.project("shop")["publishable_key"]
         with Crowd(service, key, 8) as crowd:
-            time.sleep(0.5)
+            while len(crowd.acknowledged) <= 100:
+                time.sleep(0.02)
             half = body_of(key, 4)
             with connect(service) as connection:
                 connection.sendall(head(len(half)) + half[:100])
-                time.sleep(0.2)
+                until_read(connection)
                 service.process.send_signal(signal.SIGTERM)
                 time.sleep(0.3)
                 connection.sendall(half[100:])
@@ -350,7 +365,6 @@ def test_sigterm_under_load_answers_what_is_in_flight(tmp_path):
             assert service.wait() == 0
         stored = {row["event_id"] for row in service.events()}
         assert crowd.acknowledged <= stored
-        assert len(crowd.acknowledged) > 100
         assert set(crowd.statuses) == {200}
     finally:
         if service.process is not None:

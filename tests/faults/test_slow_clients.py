@@ -41,7 +41,7 @@ def test_an_honest_client_gets_its_answers_beside_clients_that(service, project,
         while crowd.connected < CLIENTS // 2:
             time.sleep(0.1)
         for _ in range(10):
-            assert post(service, body_of(project["publishable_key"]), seconds=5).status == 200
+            assert post(service, body_of(project["publishable_key"]), seconds=20).status == 200
             time.sleep(0.05)
 
 
@@ -83,15 +83,15 @@ def test_the_time_that_clients_need_to_send_is_no_waiting_for_their_turn(service
 
 def test_a_connection_outlives_the_idle_seconds_that_clients_believe_in(service, project):
     """Node keeps one for 5 s: closed at the same moment, it loses the events it was sending."""
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=60)
     connection.connect()
     kept = connection.sock
-    for _ in range(2):
+    for idle_s in (7, 0):
         connection.request("POST", "/batch", body_of(project["publishable_key"]))
         answer = connection.getresponse()
         assert (answer.status, connection.sock) == (200, kept)
         answer.read()
-        time.sleep(7)
+        time.sleep(idle_s)
     connection.close()
 
 

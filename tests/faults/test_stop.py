@@ -7,11 +7,11 @@ import time
 
 import pytest
 
-from tests.faults.test_overload import connect, everything, head, status_and_body
+from tests.faults.test_overload import connect, everything, head, status_and_body, until_read
 from tests.service import Service
 
-LIMIT_S = 8
-ROW = json.dumps({"event_type": "a", "user_id": "u", "event_time": "2026-11-01 10:00:00"}).encode() + b"\n"
+LIMIT_S = 8 + 4  # for a machine that is very busy; a client may stay for a minute
+ROW = b'{"event_type":"a","user_id":"u","event_time":"2026-11-01 10:00:00","$insert_id":"%d"}\n'
 CLIENTS = {
     "sent half a header": b"POST /batch HTTP/1.1\r\nHos",
     "sent half a body": head(1000) + b"{",
@@ -43,8 +43,12 @@ def test_an_upload_stores_what_it_has_read_and_is_told_so(tmp_path, accept):
         secret_key = service.project("shop")["secret_key"]
         extra = f"Authorization: Bearer {secret_key}\r\nAccept: {accept}\r\n"
         with connect(service) as client:
-            client.sendall(head(10**9, "/import-events?source=amplitude", extra) + ROW * 1500)
-            time.sleep(1)
+            client.sendall(head(10**9, "/import-events?source=amplitude", extra))
+            for number in range(3000):
+                client.sendall(ROW % number)
+            while not service.events("LIMIT 1"):
+                time.sleep(0.02)
+            until_read(client)
             service.process.send_signal(signal.SIGTERM)
             begun = time.monotonic()
             answer = everything(client)
@@ -56,14 +60,13 @@ def test_an_upload_stores_what_it_has_read_and_is_told_so(tmp_path, accept):
         else:
             counts = json.loads(answer.rpartition(b'\n{"code"')[2].partition(b"\r\n")[0].join([b'{"code"', b""]))
         assert counts["code"] == 503
-        assert counts["imported"] + counts["duplicates"] == 1500
-        assert len(service.events()) == counts["imported"] == 1
+        assert 0 < counts["imported"] == len(service.events())
 
 
 def test_a_body_whose_rest_comes_in_time_is_still_answered(tmp_path):
     with Service(tmp_path / "events.db") as service, connect(service) as client:
         client.sendall(head(4) + b"{")
-        time.sleep(0.2)
+        until_read(client)
         service.process.send_signal(signal.SIGTERM)
         time.sleep(0.5)
         client.sendall(b"}  ")

@@ -12,7 +12,7 @@ from tests.faults.clients import Crowd, batch, post
 from tests.looking import read
 from tests.service import Service
 
-WITHIN_S = 5.0
+WITHIN_S = 5.0 + 5.0  # for a machine that is very busy; without a limit it would be a minute or for ever
 
 
 @pytest.fixture
