@@ -1,6 +1,6 @@
 """GET /admin/projects/:projectId/export: everything that a project has, in constant memory (contract 9)."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from flask import Blueprint, Response, request
 
@@ -19,7 +19,12 @@ door = Blueprint("export", __name__)
 @answers(door, "GET", "/export", "EXPORT_FAILED")
 def export(project: Project) -> Response:
     """The events in the order of their ids, a line each."""
-    query, chosen = export_query(request.args.to_dict(flat=False))
+    return export_answer(project, request.args.to_dict(flat=False))
+
+
+def export_answer(project: Project, asked: Mapping[str, Sequence[str]]) -> Response:
+    """The events that these parameters ask for. Raises BadSlot."""
+    query, chosen = export_query(asked)
     return streamed(_lines(service().store, project, query, chosen), _MEDIA_TYPES[chosen], may_pack=True)
 
 

@@ -31,6 +31,7 @@ ROOMS = {  # in the line on top: endpoint → its name
 }
 _FILES = {path.name: path.read_bytes() for path in Path(__file__).with_name("static").iterdir()}
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+_TAKEN_AWAY = ("csv", "ndjson")  # forms of a view that are files
 _FIRST_LOOK_DAYS = 7
 _ALWAYS = 2**31  # days: earlier and later than any
 
@@ -65,16 +66,16 @@ def room(
         @wraps(view)
         def entered(project_id: str, **parts: object) -> Response | str:
             form = "" if post else request.args.get("format", "")
-            g.project = session.project_signed_in_to(project_id, wants_data=is_data or form == "csv")
+            g.project = session.project_signed_in_to(project_id, wants_data=is_data or form in _TAKEN_AWAY)
             g.room = belongs_to or view.__name__
             if is_use:
                 session.note_use()
-            if form not in ("", "csv"):
+            if form not in ("", *_TAKEN_AWAY):
                 raise BadSlot("INVALID_FILTER", "format must be csv, or left out")
             with nullcontext() if post else asking(has_deadline=has_deadline):
                 answer = view(g.project, **parts)
             if form and isinstance(answer, str):  # a page: none of the room's tables took it
-                raise BadSlot("INVALID_FILTER", "no table of this room has that name")
+                raise BadSlot("INVALID_FILTER", "no table of this room has that name, or that format")
             return answer
 
         page.add_url_rule(

@@ -1,15 +1,16 @@
 """The rooms People and One person."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from typing import NamedTuple
 
-from flask import Response
+from flask import Response, request
 
 from drengr.admin.questions import MAX_LIMIT, PageQuery, cursor_text
 from drengr.admin.shown import StoredEvent
 from drengr.answering import properties_of
 from drengr.api.errors import ApiError
+from drengr.api.export import export_answer
 from drengr.api.service import service
 from drengr.events.times import DAY_MS, day_text, iso_text
 from drengr.page import addresses, event
@@ -22,6 +23,7 @@ from drengr.people.results import Person
 from drengr.people.shown import USER
 from drengr.store import Project, Store
 
+_NARROWED_BY = ("since", "until", "event_name")
 _TOLD = 4  # properties in a line of the timeline
 _OF_DEVICES = ("os", "device_model", "app_version", "_source_event_name")
 _PEOPLE = (
@@ -78,12 +80,17 @@ def one_person(project: Project) -> Response | str:
         raise ApiError(404, "Nobody has an event under this id.")
     if wants_csv("events", is_first=True):
         return csv_answer(Table("events", _CSV_EVENTS, _csv_events(store, project, who, query)))
+    id_name = "external_id" if person.kind == "user" else "install_id"
+    if request.args.get("format") == "ndjson":
+        narrowed = {name: asked[name] for name in _NARROWED_BY if name in asked}
+        return _exported(project, narrowed | {id_name: [person.id]})
     found = store.person_page(project.id, who, query)
     return render(
         "one_person.html",
         person.id,
         person=person,
-        id_name="external_id" if person.kind == "user" else "install_id",
+        id_name=id_name,
+        ndjson_url=addresses.changed(format="ndjson", limit=None),
         is_owner_of_device=person.kind == "user" and who.kind == "device",
         asked_for=who,
         properties=properties_of(store, project.id, person),
@@ -95,6 +102,13 @@ def one_person(project: Project) -> Response | str:
         is_first="cursor" not in asked,
         first_day=day_text(person.first_seen_at // DAY_MS),
     )
+
+
+def _exported(project: Project, asked: Mapping[str, Sequence[str]]) -> Response:
+    """The person's events as the API exports them: the exact form, which can be imported again."""
+    answer = export_answer(project, asked)
+    answer.headers["Content-Disposition"] = 'attachment; filename="events.ndjson"'
+    return answer
 
 
 def _days(events: Sequence[StoredEvent]) -> list[tuple[str, list[Visit]]]:

@@ -131,6 +131,17 @@ def test_a_project_without_events_has_empty_tables(client, here):
     assert client.get(f"{here}?format=csv&table=nothing").status_code == 400
 
 
+@pytest.mark.parametrize("more", ["", "&event_name=Order+Completed"])
+def test_a_person_is_exported_in_the_exact_form(client, month, tenant, more):
+    shown = client.get(f"{month}/people/one?external_id=user_0{more}").text
+    link = unescape(re.search(r'href="([^"]+)">as NDJSON', shown)[1])
+    exact = client.get(f"/admin/projects/{tenant.project_id}/export?external_id=user_0"
+                       + more.replace("Order+Completed", "order_completed"), headers=tenant.bearer)  # fmt: skip
+    taken = client.get(link)
+    assert taken.data == exact.data and taken.data.count(b"\n") > 0 and taken.mimetype == "application/x-ndjson"
+    assert "attachment" in taken.headers["Content-Disposition"]
+
+
 @pytest.mark.parametrize("path", ["names/one?event_name=never", "people/one?external_id=nobody"])
 def test_a_name_and_a_person_that_are_not_there_are_404(client, month, path):
     assert client.get(f"{month}/{path}").status_code == 404
