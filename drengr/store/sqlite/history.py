@@ -25,9 +25,12 @@ from drengr.store.sqlite.connections import connect
 
 _RESTART = "the service must be restarted"
 _STATE = "SELECT words, (SELECT count(*) FROM schema_migration) FROM identity"
+# Names are compared while nobody else can write, and a client may invent any number of them: the newest tell histories
+# apart.
+_MOST_NAMES = 5000
 _WORDS = {
     "projects": "SELECT id, uuid FROM projects ORDER BY id",
-    "event_names": "SELECT id, project_id, name FROM event_names ORDER BY id",
+    "event_names": f"SELECT id, project_id, name FROM event_names ORDER BY id DESC LIMIT {_MOST_NAMES}",
     "origins": "SELECT id, source, app_package FROM origins ORDER BY id",
 }
 # Nothing is remembered of people, but the writing connection's cache may hold their pages. All of them are too many.
@@ -113,8 +116,11 @@ class History:
                 if there != connection.execute(statement).fetchall():
                     raise self._lose("was overwritten while in use")
                 numbers = {row[1:]: row[0] for row in there}
+                oldest = there[-1][0] if table == "event_names" and len(there) == _MOST_NAMES else 0
                 if table != "projects" and any(
-                    numbers.get(word) != code for word, code in self.codes.copy().items() if _is_of(table, word)
+                    numbers.get(word) != code
+                    for word, code in self.codes.copy().items()
+                    if code >= oldest and _is_of(table, word)
                 ):
                     raise self._lose("was overwritten while in use")
             if fresh.execute(_LAST_PEOPLE).fetchall() != connection.execute(_LAST_PEOPLE).fetchall():
