@@ -11,12 +11,15 @@ from contextlib import closing
 import pytest
 
 from drengr.admin.questions import CountQuery, PageQuery, Position
-from drengr.people.questions import FunnelQuery, PeopleQuery
-from drengr.store import Added, open_store
+from drengr.people.questions import FunnelQuery, PeopleQuery, Who
+from drengr.store import Added, ImportRun, open_store
+from drengr.store.clock import now_ms
+from drengr.store.postgresql.erasing import PostgresqlParts
 from drengr.store.postgresql.removal import remove
 from tests.admin import DAY_MS, event
 from tests.conftest import NOW_MS
 from tests.service import free_port
+from tests.under_way import under_way
 
 _BINARY = shutil.which("pgbouncer", path=os.pathsep.join((os.environ.get("PATH", ""), "/usr/sbin")))
 
@@ -71,3 +74,26 @@ def test_many_threads_write_and_read_and_every_number_comes_out(bouncer):
         place = store.last_id()
         another.add_history(1, [event()])
         assert len(store.arrivals(1, place, PageQuery(0, Position(0, 0), 5)).events) == 1
+
+
+def test_erasures_sessions_undo_and_late_events(bouncer, monkeypatch):
+    monkeypatch.setattr(PostgresqlParts, "settles_ms", 1)
+    with closing(open_store(bouncer)) as store, closing(open_store(bouncer)) as another:
+        store.make_project("shop")
+        run = ImportRun("amplitude", None, "file", NOW_MS)
+        store.add_history(1, [event(event_id="imported", external_id="user_2", install_id="d2")], run=run)
+        store.add(1, [event(event_id="a"), event(event_id="b", external_id="user_2", install_id="d2")])
+        place = store.last_id()
+        with under_way(another, event(event_id="late", external_id="user_2", install_id="d2")) as (late, commit):
+            store.add(1, [event(event_id="c")])
+            seen = store.arrivals(1, place, PageQuery(0, Position(0, 0), 5))
+            commit()
+        assert [each.id for each in store.arrivals(1, seen.seen_id, PageQuery(0, Position(0, 0), 5)).events] == late
+        store.erase(1, Who("user", "user_1"), "api")
+        store.undo_import(1, run.number)
+        while store.under_way():
+            another.go_on_removing(5)
+        assert sorted(store.database.read("SELECT event_id FROM events")) == [("b",), ("late",)]
+        token = store.begin_session_by_link(another.make_link([1], now_ms()), None, now_ms())
+        assert another.session(token, now_ms()) is not None
+        assert store.wrong_totals() == []
