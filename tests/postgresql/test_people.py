@@ -1,6 +1,7 @@
 """People beside many writers and removers: nothing is forgotten, nothing is left behind, nobody waits in a circle."""
 
 import random
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -12,7 +13,7 @@ from drengr.admin.questions import PageQuery, Position
 from drengr.people import questions
 from drengr.people.questions import FunnelQuery, PeopleQuery, RetentionQuery, Seen, Who, folded
 from drengr.store import TooLong
-from drengr.store.postgresql import connections, read
+from drengr.store.postgresql import connections, read, statistics
 from drengr.store.postgresql import database as transactions
 from drengr.store.postgresql.database import again
 from drengr.store.postgresql.people import listing
@@ -328,3 +329,19 @@ def test_past_its_deadline_a_long_question_is_given_up(store, project, monkeypat
         getattr(store, ask)(project.id, query)
     assert raised.value.public == "ask a shorter window"
     assert store.number_of(project.id, Who("device", event().install_id)) is not None
+
+
+def test_tables_that_have_doubled_are_known_to_the_planner(store, project):
+    def is_known(table):
+        return bool(store.database.read("SELECT 1 FROM pg_stats WHERE tablename = ? LIMIT 1", (table,)))
+
+    events = [event(event_id=str(number), install_id=f"d{number}") for number in range(statistics.NEW_ROWS)]
+    store.add(project.id, events[:-1])
+    assert statistics.refresh(store.database) == []
+    store.add(project.id, events[-1:])
+    deadline = time.monotonic() + 20
+    while not (is_known("semantic_events") and is_known("identities")) and time.monotonic() < deadline:
+        store.gather_people(NOW_MS // DAY_MS, 1.0)
+        time.sleep(0.05)
+    assert is_known("semantic_events") and is_known("identities")
+    assert statistics.refresh(store.database) == []

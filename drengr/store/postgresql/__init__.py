@@ -1,7 +1,7 @@
 """The store in PostgreSQL: any number of processes and machines write to it (contract 13)."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from uuid import uuid4
 
 from drengr.admin.exports import ExportQuery
@@ -13,8 +13,20 @@ from drengr.people.questions import Who
 from drengr.store import imports, projects
 from drengr.store.clock import now_ms
 from drengr.store.erasures import Begun
+from drengr.store.errors import StoreError
 from drengr.store.imports import ImportRun
-from drengr.store.postgresql import count, erasing, export, followers, ledger, quota, read, schema, totals
+from drengr.store.postgresql import (
+    count,
+    erasing,
+    export,
+    followers,
+    ledger,
+    quota,
+    read,
+    schema,
+    statistics,
+    totals,
+)
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import LONG_WRITE_S, READ_S, Database
 from drengr.store.postgresql.packing import dedup_key
@@ -81,6 +93,7 @@ class PostgresqlStore(PeopleVerbs, RemovalVerbs):
         self.remover = Remover(erasing.PostgresqlParts(self.database))
         self._process = str(uuid4())
         self._is_ready = False
+        self._history_rows = 0  # stored since the planner's statistics were looked at
 
     @contextmanager
     def store_errors(self) -> Iterator[None]:
@@ -134,7 +147,13 @@ class PostgresqlStore(PeopleVerbs, RemovalVerbs):
         account: Account | None = None,
         run: ImportRun | None = None,
     ) -> Added:
-        return imports.add_history(self.events.add_history, project_id, events, account, file_key, progress, run)
+        added = imports.add_history(self.events.add_history, project_id, events, account, file_key, progress, run)
+        self._history_rows += added.inserted
+        if self._history_rows >= statistics.NEW_ROWS:
+            self._history_rows = 0
+            with suppress(StoreError), store_errors():  # the rows are stored all the same
+                statistics.refresh(self.database)
+        return added
 
     def history_rows(self) -> int:
         return _HISTORY_ROWS

@@ -4,7 +4,7 @@ from drengr.admin.questions import PageQuery
 from drengr.admin.shown import StoredEvent
 from drengr.people.questions import FunnelQuery, NamesQuery, PeopleCountQuery, PeopleQuery, RetentionQuery, Who
 from drengr.people.results import Cohort, NameSample, NameSummary, PeopleCounted, Person
-from drengr.store.postgresql import folding, read
+from drengr.store.postgresql import folding, read, statistics
 from drengr.store.postgresql.database import Database
 from drengr.store.postgresql.people import counts, listing, names
 from drengr.store.postgresql.people import who as who_is
@@ -61,5 +61,8 @@ class PeopleVerbs(Verbs):
     def name_sample(self, project_id: int, event_name: str) -> NameSample | None:
         return names.name_sample(self.database, project_id, event_name)
 
+    @verb
     def gather_people(self, today: int, seconds: float) -> bool:
-        return folding.fold(self.database, today)  # of people nothing is kept by day: it is asked of the events
+        is_more = folding.fold(self.database, today)  # of people nothing is kept by day: it is asked of the events
+        statistics.refresh(self.database)
+        return is_more
