@@ -54,6 +54,12 @@ class _Reader:
             if self.keys:
                 return
 
+    def counted(self, rows: Sequence[object]) -> tuple[int, int]:
+        """(how many are readable, how many of these have the first key of a good row)."""
+        readable = [row for row in rows if not isinstance(row, Unreadable)]
+        first = next(iter(self.keys))
+        return len(readable), sum(isinstance(row, dict) and first in row for row in readable)
+
     def line(self, text: bytes | None, load: Callable[[bytes], object]) -> list[object]:
         """The rows of one line."""
         if text is None:
@@ -173,9 +179,15 @@ def json_values(pieces: UpToDamage, longest: int) -> Iterator[Rows]:
     """
     reader, scanner = _Reader(longest), ValueScanner(longest)
     element = 1
-    for texts in chain(map(scanner.texts_of, pieces), _once(scanner.last)):
-        if texts:
+    for piece in chain(pieces, (b"", None)):  # the empty one: what was to be read with the next piece
+        texts = scanner.last() if piece is None else scanner.texts_of(piece)
+        rows = _plain_values(texts)
+        if rows is None:
             rows = _values(texts, reader)
+            scanner.known = reader.keys
+            again = scanner.texts_again(*reader.counted(rows), at_end=piece is None) if reader.keys else None
+            rows = rows if again is None else _values(again, reader)
+        if rows:
             reader.know(rows)
             scanner.known = reader.keys
             yield Rows(rows, range(element, element + len(rows)))
@@ -184,16 +196,17 @@ def json_values(pieces: UpToDamage, longest: int) -> Iterator[Rows]:
         raise BrokenFile("the JSON ends in the middle")
 
 
-def _once(texts: Callable[[], list[bytes | None]]) -> Iterator[list[bytes | None]]:
-    yield texts()
-
-
-def _values(texts: list[bytes | None], reader: _Reader) -> list[object]:
+def _plain_values(texts: list[bytes | None]) -> list[object] | None:
+    """The value of each text; None when one is damaged."""
     try:
         load = orjson.loads if is_plain(b"".join(texts)) else read_json  # type: ignore[arg-type]
         if all(type(text) is bytes for text in texts):
             return [load(text) for text in texts]  # type: ignore[arg-type]
     except (ValueError, TypeError):
         pass
+    return None
+
+
+def _values(texts: list[bytes | None], reader: _Reader) -> list[object]:
     reader.know_any(texts)
     return [row for text in texts for row in reader.value(text)]

@@ -19,6 +19,7 @@ _TO_BRACKET = re.compile(rb'[^"\[\]{}]*+(?:"(?:[^"\\]++|\\.)*+"[^"\[\]{}]*+)*+',
 _IN_STRING = re.compile(rb'(?:[^"\\]++|\\.)*+', re.DOTALL)
 _MEMBER = re.compile(rb',?\s*("(?:[^"\\]|\\.)*+")\s*:', re.DOTALL)
 _SEPARATORS = b" \t\r\n,\x1e"
+_ARRAY_END = b" \t\r\n]"
 _NOISE_BYTES = 2  # so little beside a row is no row of its own
 _QUOTE, _OPEN_ARRAY, _OPEN_OBJECT, _CLOSE_ARRAY = b'"[{]'
 
@@ -51,11 +52,13 @@ class ValueScanner:
         self._in_array = False
         self._last_byte = b""
         self._texts: list[bytes | None] = []
+        self._before: tuple[list[bytes | None], list[bytes]] | None = None  # what the last texts were found in
 
     def texts_of(self, piece: bytes) -> list[bytes | None]:
         """The values that end in this piece, but for the last: what follows it may tell that it is damaged."""
         self._last_byte = piece[-64:].strip()[-1:] or piece.strip()[-1:] or self._last_byte
         piece = self._held + piece
+        self._note(piece)
         self._held = b""
         self._scan(piece)
         if self._open_bytes > self._longest:
@@ -95,6 +98,7 @@ class ValueScanner:
 
     def last(self) -> list[bytes | None]:
         """What is left at the end."""
+        self._note(b"")
         if self._depth > self._base or self._in_string:
             self._end_open(b"".join(self._open))
             if not self._in_array and self._texts and type(self._texts[-1]) is bytes:
@@ -103,6 +107,38 @@ class ValueScanner:
             self._end_gap(b"")
         ready, self._texts = self._texts, []
         return ready
+
+    def texts_again(self, rows: int, alike: int, *, at_end: bool) -> list[bytes | None] | None:
+        """The last texts anew, one of which is damaged; None when no more rows are found so.
+
+        Behind a damage brackets and quotes may count wrongly, so that rows are cut in two. Here the next row is looked
+        for by its keys.
+
+        rows, alike  how many were found in the texts, and how many of them begin as rows do
+        """
+        if self._before is None:
+            return None
+        texts, pieces = self._before
+        held_back = texts.pop() if texts and not isinstance(texts[-1], Lost | None) else b""
+        whole = b"".join((held_back or b"", *pieces))
+        text = whole.rstrip(_ARRAY_END)
+        parts = self._parts(text)
+        found = sum(part.is_row for part in parts)
+        kept = sum(type(text) is bytes and _is_json(text) for text in self._texts)
+        if found < rows + kept or found <= alike + kept:
+            return None
+        rest = b"" if at_end or parts[-1].is_row else parts.pop().text.encode("utf-8", "replace") + whole[len(text) :]
+        self._forget()
+        self._texts, self._held = texts, rest
+        self._add(parts)
+        if not at_end or (parts[-1].is_row and not self._in_array):
+            self._base = int(self._in_array)
+            self._depth, self._in_string, self._joins = self._base, False, False
+        ready, self._texts = (self._texts, []) if at_end else (self._texts[:-1], self._texts[-1:])
+        return ready
+
+    def _note(self, piece: bytes) -> None:
+        self._before = None if self._too_long else (self._texts.copy(), [*self._open, piece])
 
     def ends_inside(self) -> bool:
         """Whether the text ended before its last value or array did."""

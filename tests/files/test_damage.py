@@ -270,6 +270,20 @@ def test_one_damaged_row_of_json_is_one_skipped_row(shape, damage, at):
         assert error == "" or (shape == "one after the other" and at == 39)
 
 
+@pytest.mark.parametrize("damage", ["cut", "quote", "gap"])
+def test_brackets_inside_of_texts_do_not_take_the_next_row_along(damage):
+    """Behind a damage what is inside of a text and what is outside change places."""
+    rows = [row(number) | {"event_properties": {"note": '}},{ "a": [', "n": number}} for number in range(6)]
+    others = [each for each in rows if each is not rows[2]]
+    first, second, text, *behind = map(json.dumps, rows)
+    for at in range(1, len(text)):
+        damaged = {"cut": text[:at], "quote": text[:at] + '"' + text[at:], "gap": text[:at] + text[at + 1 :]}[damage]
+        for size in (100, 65_536):
+            good, _, error = read(f"[{','.join([first, second, damaged, *behind])}]".encode(), "", size)
+            assert [each for each in good if each in others] == others, damaged
+            assert error == ""
+
+
 def test_a_damaged_element_longer_than_the_limit_does_not_end_the_array():
     limits = Limits(line_bytes=2000, file_bytes=10**7, zip_members=10, ratio=1000)
     texts = list(TEXTS)
