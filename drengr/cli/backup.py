@@ -60,5 +60,6 @@ def restore(file: str, without_old: bool) -> None:
         was = "could not be read" if restored.set_aside else "did not exist"
         answer(
             f"{path} {was}: projects, keys and settings are those of the backup. What was changed after it was made"
-            " (keys that were revoked, people who were erased) is not known."
+            " (keys that were revoked, people who were erased) is not known. Whom `drengr tombstones save` kept"
+            " is erased again by `drengr tombstones apply`."
         )

@@ -4,7 +4,10 @@ What other tools bring back is played by events that lie in the database while t
 """
 
 import gzip
+import sqlite3
 import stat
+import subprocess
+from contextlib import closing
 
 import orjson
 import pytest
@@ -12,8 +15,9 @@ import pytest
 from drengr.people.questions import Who
 from drengr.store import Added
 from tests.admin import DAY_MS, event
+from tests.cluster import binaries
 from tests.conftest import NOW_MS
-from tests.looking import read, write
+from tests.looking import events_in, read, write
 
 pytestmark = [pytest.mark.both_stores, pytest.mark.usefixtures("soon")]
 
@@ -53,6 +57,31 @@ def test_the_erased_stay_erased(drengr, store, project, rows, restored):
     assert (ended.exit_code, ended.stdout) == (0, "5 tombstones hold; what they forbid is gone.\n")
     assert ids(rows) == ["other"] and store.wrong_totals() == [] and store.faults() == []
     assert store.add(project, EVENTS) == Added(0, 1, {0: "erased", 1: "erased", 2: "erased"})
+
+
+def copy(location: str, target: str) -> None:
+    """What `sqlite3 .backup`, or pg_dump and psql, put there."""
+    if "://" not in location:
+        with closing(sqlite3.connect(location)) as source, closing(sqlite3.connect(target)) as made:
+            source.backup(made)
+        return
+    tools = binaries()
+    assert tools is not None
+    dumped = subprocess.run([tools / "pg_dump", location], capture_output=True, check=True).stdout
+    command = [tools / "psql", "-q", "-v", "ON_ERROR_STOP=1", target]
+    subprocess.run(command, input=dumped, check=True, stdout=subprocess.DEVNULL)
+
+
+def test_a_copy_that_other_tools_put_back_forgets_again(drengr, store, project, location, make_location, tmp_path):
+    target, saved = make_location(), str(tmp_path / "tombstones.gz")
+    store.add(project, EVENTS)
+    copy(location, target)
+    drengr("person", "erase", "user_1", "--yes")
+    drengr("tombstones", "save", saved)
+    assert len(events_in(target)) == 4
+    assert drengr("tombstones", "apply", saved, DRENGR_DATABASE=target).exit_code == 0
+    assert [row["event_id"] for row in events_in(target)] == ["other"]
+    assert drengr("verify", DRENGR_DATABASE=target).exit_code == 0
 
 
 def test_whoever_came_back_stays(drengr, store, project, rows, restored):
