@@ -87,7 +87,8 @@ def test_nothing_is_left_of_what_was_erased_and_nothing_else_is_gone(path):
         assert store.database.read("PRAGMA auto_vacuum") == [(2,)]  # goes on giving room back
 
 
-def test_whoever_uses_the_file_is_not_disturbed(path):
+def test_whoever_uses_the_file_is_not_disturbed(path, monkeypatch):
+    monkeypatch.setattr("drengr.store.sqlite.compacting._PATIENCE_S", 0.1)
     with closing(open_store(str(path))), pytest.raises(DatabaseError, match="is in use"):
         compact(str(path), print)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:

@@ -18,6 +18,7 @@ const browser = await chromium.launch({
     "--disable-component-update", "--disable-sync"],
 });
 const context = await browser.newContext();
+context.setDefaultTimeout(90_000);
 
 const before = await visit();
 await context.setOffline(true);
