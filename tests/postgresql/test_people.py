@@ -345,3 +345,16 @@ def test_tables_that_have_doubled_are_known_to_the_planner(store, project):
         time.sleep(0.05)
     assert is_known("semantic_events") and is_known("identities")
     assert statistics.refresh(store.database) == []
+
+
+def test_many_events_newer_than_the_statistics_are_expected(store, project):
+    def joins():
+        with store.database.snapshot() as connection:
+            statistics.expect_many(connection, project.id, None, NOW_MS // DAY_MS, NOW_MS // DAY_MS)
+            return connection.execute("SHOW enable_nestloop").fetchall()[0][0]
+
+    store.add(project.id, [event(event_id=str(number)) for number in range(500)])
+    assert joins() == "on"
+    store.add(project.id, [event(event_id="one more")])
+    assert joins() == "off"
+    assert store.database.read("SHOW enable_nestloop") == [("on",)]

@@ -17,6 +17,7 @@ from drengr.store.errors import Busy, TooLong
 from drengr.store.postgresql import arrays
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import Database
+from drengr.store.postgresql.statistics import HASH_JOINS, expect_many
 
 # Of an event, the number of the bucket that it lies in; buckets are given by where each begins, epoch ms.
 _BUCKET = "width_bucket(e.occurred_at, ?::bigint[])"
@@ -69,13 +70,14 @@ LEFT JOIN event_names AS n ON n.project_id = ? AND n.name = asked.name ORDER BY 
 def count_people(database: Database, project_id: int, query: PeopleCountQuery) -> PeopleCounted:
     """How many different people had an event in the window, and in each of its hours, days, weeks or months."""
     with database.snapshot() as connection:
-        filters, value = "e.project_id = ?", project_id
+        filters, value, name_id = "e.project_id = ?", project_id, None
         if query.event_name is not None:
             (name_id,) = _name_ids(connection, project_id, [query.event_name])
             if name_id is None:
                 return PeopleCounted(0, [] if query.group_by else None)
             filters, value = "e.name_id = ?", name_id
         window = value, query.since, query.until, project_id
+        expect_many(connection, project_id, name_id, query.since // DAY_MS, query.until // DAY_MS)
         total = connection.execute(_COUNT.format(filters=filters), window).fetchall()[0][0]
         if query.group_by is None:
             return PeopleCounted(total, None)
@@ -102,6 +104,7 @@ def retention(database: Database, project_id: int, query: RetentionQuery) -> lis
     window = query.first_day * DAY_MS, (query.last_day + 1) * DAY_MS
     with _long_question(database) as connection:
         values = project_id, project_id, *window, starts, project_id, *window, project_id, starts
+        connection.execute(HASH_JOINS)
         rows = connection.execute(_RETURNED, values).fetchall()
     return cohorts(query, ((periods[a - 1].start, periods[b - 1].start, people) for a, b, people in rows))
 

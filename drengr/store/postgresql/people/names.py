@@ -8,6 +8,7 @@ from drengr.people.results import SAMPLE_EVENTS, NameSample, NameSummary
 from drengr.store.postgresql import arrays
 from drengr.store.postgresql.connections import Connection
 from drengr.store.postgresql.database import Database
+from drengr.store.postgresql.statistics import expect_many
 
 _PEOPLE_DAYS = 30
 
@@ -67,6 +68,7 @@ def names(database: Database, project_id: int, query: NamesQuery) -> list[NameSu
         people: dict[int, int] | None = None
         if query.counts_people and _is_short(connection, (project_id, ids, first, last), query.most_read):
             days = first * DAY_MS, (last + 1) * DAY_MS
+            expect_many(connection, project_id, None, first, last)
             people = dict(connection.execute(_PEOPLE, (ids, *days, project_id)).fetchall())
     return [
         NameSummary(name, label, events, since, until, None if people is None else people.get(name_id, 0))
