@@ -4,6 +4,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from unittest.mock import patch
 
 from drengr.events.event import Event
 from drengr.store import Added, Progress, Store
@@ -20,7 +21,8 @@ def under_way(store: Store, *events: Event, project_id: int = 1) -> Iterator[tup
         may_commit.wait()
         return Progress(len(events), len(events), 0, 0, "[]")
 
-    with ThreadPoolExecutor(1) as pool:
+    pause = patch("drengr.store.postgresql.database._LONGEST_PAUSE_S", 60.0)  # PostgreSQL would end it after five
+    with pause, ThreadPoolExecutor(1) as pool:
         writing = pool.submit(store.add_history, project_id, list(events), "file", wait)
 
         def commit() -> None:
@@ -28,7 +30,7 @@ def under_way(store: Store, *events: Event, project_id: int = 1) -> Iterator[tup
             writing.result()
 
         try:
-            assert stored.wait(10)
+            assert stored.wait(60)
             yield [newest + n for n, _ in enumerate(events, 1)], commit
         finally:
             commit()

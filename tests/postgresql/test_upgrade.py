@@ -1,5 +1,6 @@
 """Tables of an older version are brought up to date, and are then as a new database has them: contract 13."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
@@ -97,8 +98,8 @@ def test_what_an_older_service_stores_while_the_upgrade_waits_is_kept(older):
         writer.execute(OLD_EVENT, (b"\x03Z", "new", "N", NOW_MS, NOW_MS))
         upgrading = pool.submit(open_store, older, access="upgrade")
         with psycopg.connect(older, autocommit=True) as watch:
-            while not watch.execute("SELECT FROM pg_locks WHERE NOT granted").fetchall():
-                pass
+            while not upgrading.done() and not watch.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchall():
+                time.sleep(0.01)
         writer.commit()
         store = upgrading.result()
     try:

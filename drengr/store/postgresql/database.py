@@ -22,6 +22,7 @@ ASK_AGAIN_S = 0.8  # past WRITE_S: what became of a COMMIT whose answer did not 
 LONG_WRITE_S = 25.0  # history: followers look back 60 s, and no transaction may take longer than 30
 LONG_READ_S = 3600.0  # verify
 
+_LONGEST_PAUSE_S = 5.0  # between two statements of a transaction that writes
 _ASK_EVERY_S = 0.05
 _LITTLE_S = 0.01
 _WORK_MEM = "64MB"  # for one sort or table of people; the default of 4 would go to the disk
@@ -121,7 +122,7 @@ class Database:
             Statement("BEGIN ISOLATION LEVEL READ COMMITTED"),
             Statement(f"SET LOCAL synchronous_commit = {self._synchronous}"),
             Statement("SET LOCAL statement_timeout = ?", (_ms(max(deadline - time.monotonic(), 0.1)),)),
-            Statement("SET LOCAL idle_in_transaction_session_timeout = '5s'"),
+            Statement("SET LOCAL idle_in_transaction_session_timeout = ?", (_ms(_LONGEST_PAUSE_S),)),
             Statement("SELECT pg_current_xact_id()::text"),
         )
         with self._begun(lambda: (*begin, *first()), deadline, slow=slow) as (connection, answers):
