@@ -60,6 +60,8 @@ class WaitingWorker(ThreadWorker):
         conn.counted = len(conn.arriving.bytes)
 
     def _close(self, conn: Connection) -> None:
+        if conn.sock.fileno() < 0:  # let go for another in the same round of the loop in which it spoke
+            return
         self._unwait(conn)
         conn.arriving.bytes.clear()
         self._count(conn)
