@@ -144,3 +144,18 @@ def test_a_large_device_that_moves_drops_whole_days(store, tenant, monkeypatch):
     store.add(tenant.project.id, [event(occurred_at=NOW_MS + DAY_MS)])
     assert store.wrong_totals() == []
     assert store.count_people(tenant.project.id, PeopleCountQuery(0, NOW_MS, "a")).total == 1
+
+
+def test_while_history_comes_in_no_sets_are_made_that_it_would_drop(store, tenant):
+    def history_comes(device: str) -> None:
+        store.add(tenant.project.id, [event(source="mixpanel", install_id=device, occurred_at=NOW_MS - DAY_MS)])
+
+    def sets() -> list[tuple]:
+        return store.database.read("SELECT 1 FROM day_sets WHERE name_id = 0 AND people IS NOT NULL")
+
+    history_comes("d0")
+    assert store.gather_people(TODAY, 9.0) is False and sets()
+    for device in ("d1", "d2"):
+        history_comes(device)
+        assert store.gather_people(TODAY, 9.0) is True and not sets()
+    assert store.gather_people(TODAY, 9.0) is False and sets()

@@ -22,6 +22,7 @@ WHERE day < ? AND NOT EXISTS (
   SELECT 1 FROM day_sets AS s WHERE (s.project_id, s.name_id, s.day) = (w.project_id, w.name_id, w.day))
 ORDER BY day DESC LIMIT ?
 """
+_HISTORY = "SELECT ifnull(sum(last_id), 0) FROM ledger_days WHERE door = 'importer' AND day >= ?"
 _FORSAKEN = "DELETE FROM day_sets WHERE people IS NULL AND begun_at < ?"
 _BEGIN = f"""
 INSERT INTO day_sets (id, project_id, name_id, day, begun_at) SELECT random(), :project_id, :name_id, :day, :now_ms
@@ -31,6 +32,16 @@ ON CONFLICT DO NOTHING RETURNING id
 """
 _GIVE_UP = "DELETE FROM day_sets WHERE id = ?"
 _FILL = "UPDATE day_sets SET people = ?, newcomers = ? WHERE id = ?"
+
+
+def history_until(database: Database, today: int) -> int:
+    """A number that grows while history is imported.
+
+    Sets made meanwhile would be dropped by what comes next, and whoever waits for a turn makes history's transactions
+    short.
+    """
+    (last,) = database.read(_HISTORY, (today - 1,))[0]
+    return int(last)
 
 
 def gather(database: Database, commits: GroupCommit, today: int, seconds: float) -> bool:

@@ -23,6 +23,7 @@ class PeopleVerbs(Verbs):
 
     database: Database
     commits: GroupCommit
+    _history: int | None = None  # how far it had come when sets of people were to be made last
 
     @verb
     def people(self, project_id: int, query: PeopleQuery) -> list[Person]:
@@ -66,4 +67,7 @@ class PeopleVerbs(Verbs):
 
     @verb
     def gather_people(self, today: int, seconds: float) -> bool:
+        before, self._history = self._history, gathering.history_until(self.database, today)
+        if before not in (None, self._history):
+            return True
         return gathering.gather(self.database, self.commits, today, seconds)
