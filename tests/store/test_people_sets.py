@@ -148,7 +148,7 @@ def test_a_large_device_that_moves_drops_whole_days(store, tenant, monkeypatch):
 
 def test_while_history_comes_in_no_sets_are_made_that_it_would_drop(store, tenant):
     def history_comes(device: str) -> None:
-        store.add(tenant.project.id, [event(source="mixpanel", install_id=device, occurred_at=NOW_MS - DAY_MS)])
+        store.add(tenant.project.id, [event(source="mixpanel", external_id=device, occurred_at=NOW_MS - DAY_MS)])
 
     def sets() -> list[tuple]:
         return store.database.read("SELECT 1 FROM day_sets WHERE name_id = 0 AND people IS NOT NULL")
