@@ -24,8 +24,9 @@ MOST_ROWS = 10_000  # of one transaction, unless a single write has more
 MANY_ROWS = 50  # what a transaction of fewer rows takes says little about a row
 HISTORY_ROWS = 5000  # some 50 to 100 ms; 2,000 cost a tenth more
 _FEWEST_ROWS = 50
-_SHORT_S = 0.007
+_SHORT_S = 0.005
 _ALONE_S = 3.0  # after so long without anybody waiting, history may take longer
+_LOOKS_S = 0.5  # at the start, when nobody knows yet
 _PAUSE_S = 0.0002  # between two looks at another process's lock
 _DISK_REFUSES = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 
@@ -171,10 +172,10 @@ class Pace:
 
     def __init__(self) -> None:
         self._row_s = 50e-6  # what a row takes; most likely less
-        self._waited_at = time.monotonic()  # nobody knows yet: begin with few
+        self._waited_at = time.monotonic() - _ALONE_S + _LOOKS_S
 
     def rows(self) -> int:
-        """So many that a transaction takes some 7 ms while others wait."""
+        """So many that a transaction takes some 5 ms while others wait."""
         if time.monotonic() - self._waited_at > _ALONE_S:
             return HISTORY_ROWS
         return min(max(int(_SHORT_S / self._row_s), _FEWEST_ROWS), HISTORY_ROWS)
