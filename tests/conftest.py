@@ -3,12 +3,14 @@
 Tests marked both_stores run on an SQLite file and in PostgreSQL; of those, the ones marked sqlite on the file only.
 """
 
+import itertools
 import os
 import shutil
 import signal
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -101,7 +103,11 @@ def backend(request) -> str:
 def cluster():
     """A PostgreSQL server that forgets everything when its machine dies: nothing here pulls that plug."""
     require_postgresql()
-    with Cluster(*FAST) as started:
+    turns = itertools.count()  # a slot each: by chance two hold the same one, and the one waits for the other
+    with (
+        Cluster(*FAST) as started,
+        patch("drengr.store.postgresql.connections.randbelow", lambda slots: next(turns) % slots),
+    ):
         yield started
 
 

@@ -6,6 +6,7 @@ import pytest
 
 from drengr.people.questions import Who
 from drengr.store.clock import now_ms
+from drengr.store.postgresql import connections
 from drengr.store.postgresql.erasing import PostgresqlParts
 from tests.admin import event
 from tests.under_way import under_way
@@ -39,6 +40,19 @@ def test_what_another_was_storing_when_the_erasure_began_goes_too(store, project
     assert [row[0] for row in store.database.read("SELECT event_id FROM events")] == ["b"]
     assert (receipt.events, receipt.status) == (2, "done")
     assert store.person(project.id, USER) is None and store.wrong_totals() == []
+
+
+def test_an_erasure_goes_on_later_where_another_holds_the_same_slot_of_a_counter(
+    store, project, open_another, ended, monkeypatch
+):
+    monkeypatch.setattr(connections, "randbelow", lambda _slots: 0)
+    machine = open_another()
+    store.add(project.id, [event(event_id="a")])
+    with under_way(open_another(), event(event_id="late")) as (_, commit):
+        assert machine.erase(project.id, USER, "command", patience_s=0).status == "running"
+        commit()
+    assert (ended().events, ended().status) == (2, "done")
+    assert store.wrong_totals() == []
 
 
 def test_a_removal_that_two_machines_take_up_takes_each_event_once(store, project, open_another, monkeypatch):

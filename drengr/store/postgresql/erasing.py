@@ -98,7 +98,7 @@ class PostgresqlParts:
     def write(self, work: Callable[[Connection], Any], rows: int) -> Any:
         try:
             return self._database.run(work)
-        except (errors.LockNotAvailable, errors.DeadlockDetected):
+        except (errors.LockNotAvailable, errors.DeadlockDetected, errors.QueryCanceled):  # the last: a counter's row
             raise Busy("the database is busy") from None
 
     def remove(self, connection: Connection, ids: Sequence[int], why: Any) -> int:
